@@ -1,0 +1,1 @@
+"""Explorers that live in the page, and the one plotting style."""

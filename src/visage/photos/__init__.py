@@ -1,0 +1,1 @@
+"""Real photographs: reading, landmarks, alignment, data sets and downloads."""

@@ -1,0 +1,1 @@
+"""Networks that say who it is."""
