@@ -281,7 +281,8 @@ def _from_tensor(tensor: Tensor) -> Tensor:
         tensor = tensor[(None,) * (4 - tensor.ndim)]
     if tensor.ndim != 4 or tensor.shape[0] != 1 or tensor.shape[1] not in (1, 3, 4):
         raise NotAnImageError(
-            f"{name} is not one picture; expected (H, W), (C, H, W) or (1, C, H, W) with C 1, 3 or 4"
+            f"{name} is not one picture; expected (H, W), (C, H, W) or (1, C, H, W) with 1, 3 or "
+            "4 channels"
         )
     _check_size(tensor.shape[3], tensor.shape[2], name)
     if tensor.dtype == torch.uint8:
