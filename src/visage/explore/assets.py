@@ -1,0 +1,33 @@
+"""Files that a page loads and that a build makes from checkpoints: nobody tracks them in git."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+
+def _dlib_resnet(path: Path) -> None:
+    from visage.explore.onnx_export import export_encoder
+    from visage.recognition.encoder import load_encoder
+
+    export_encoder(load_encoder("dlib_resnet"), path)
+
+
+def _locator(path: Path) -> None:
+    from visage.explore.onnx_export import export_locator
+    from visage.recognition.locator import load_locator
+
+    export_locator(load_locator(), path)
+
+
+def _hero(path: Path) -> None:
+    from visage.explore.hero import draw_hero
+
+    draw_hero(path)
+
+
+# File name under the site's _static/assets: the function that writes it there. Imports are inside,
+# so that a build that needs one file does not load the machinery of the others.
+ASSETS: dict[str, Callable[[Path], None]] = {
+    "dlib_resnet.onnx": _dlib_resnet,
+    "locator.onnx": _locator,
+    "hero.webp": _hero,
+}

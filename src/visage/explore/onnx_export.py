@@ -1,0 +1,93 @@
+"""Networks for the page: ONNX with eight-bit weights, run by onnxruntime-web without a server."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import helper, numpy_helper
+from torch import Tensor, nn
+
+from visage.recognition.encoder import Encoder
+
+# Smaller tensors (biases, scales) cost nothing and would lose accuracy.
+_SMALLEST_QUANTISED = 2048
+
+
+def export_encoder(encoder: Encoder, path: Path) -> None:
+    """Write an encoder as ONNX: `chips` (B, 3, S, S) in [0, 1] to `embedding` (B, D).
+
+    Weights are stored in eight bits with one scale per output channel and restored to float32 when
+    the runtime loads the graph; arithmetic is float32.
+
+    Args:
+        encoder: its `forward` is traced: `embed` without the checks of the input's values.
+        path: the file to write; its folder must exist.
+    """
+    size = encoder.crop.size
+    _export(encoder, torch.zeros(2, 3, size, size), path, ["chips"], ["embedding"])
+
+
+def export_locator(locator: nn.Module, path: Path) -> None:
+    """Write the locator as ONNX: `crops` (B, 3, 96, 96) to `points` (B, 5, 2) and `logit` (B,).
+
+    Args:
+        locator: `visage.recognition.locator.Locator`, or a module with the same inputs and outputs.
+        path: the file to write; its folder must exist.
+    """
+    _export(locator, torch.zeros(2, 3, 96, 96), path, ["crops"], ["points", "logit"])
+
+
+def _export(
+    module: nn.Module, example: Tensor, path: Path, inputs: Sequence[str], outputs: Sequence[str]
+) -> None:
+    program = torch.onnx.export(
+        module.eval(),
+        (example,),
+        dynamo=True,
+        input_names=list(inputs),
+        output_names=list(outputs),
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
+        verbose=False,
+    )
+    model = quantise_weights(program.model_proto)
+    onnx.checker.check_model(model)
+    partial = path.with_name(path.name + ".part")
+    partial.write_bytes(model.SerializeToString())
+    os.replace(partial, path)
+
+
+def quantise_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store each large weight of a graph as int8 with one scale per output channel.
+
+    w ≈ s_c · q with q in {−127, …, 127} and s_c = max|w_c| / 127: symmetric, so that zero stays
+    zero. A DequantizeLinear node stands where the weight stood; runtimes fold it at load.
+
+    Args:
+        model: any ONNX model, opset 13 or newer. Weights are 2-D or more; channels come first.
+
+    Returns:
+        A new model with the same inputs and outputs.
+    """
+    quantised = onnx.ModelProto()
+    quantised.CopyFrom(model)
+    graph = quantised.graph
+    kept, nodes = [], []
+    for tensor in graph.initializer:
+        weight = numpy_helper.to_array(tensor)
+        if weight.dtype != np.float32 or weight.ndim < 2 or weight.size < _SMALLEST_QUANTISED:
+            kept.append(tensor)
+            continue
+        largest = np.abs(weight).reshape(len(weight), -1).max(axis=1)
+        scale = (np.where(largest > 0, largest, 1) / 127).astype(np.float32)
+        levels = np.rint(weight / scale.reshape(-1, *[1] * (weight.ndim - 1))).astype(np.int8)
+        names = [f"{tensor.name}_int8", f"{tensor.name}_scale"]
+        kept += [numpy_helper.from_array(a, n) for a, n in zip((levels, scale), names, strict=True)]
+        nodes.append(helper.make_node("DequantizeLinear", names, [tensor.name], axis=0))
+    nodes += graph.node
+    del graph.initializer[:], graph.node[:]
+    graph.initializer.extend(kept)
+    graph.node.extend(nodes)
+    return quantised
