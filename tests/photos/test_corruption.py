@@ -1,3 +1,5 @@
+import itertools
+
 import hypothesis.strategies as st
 import pytest
 import skimage
@@ -100,7 +102,7 @@ def test_occluders_grow(occluder):
         for cover in (0, 0.2, 0.5, 0.8, 1)
     ]
     assert areas[0] == 0
-    assert all(small < large for small, large in zip(areas, areas[1:], strict=False))
+    assert all(small < large for small, large in itertools.pairwise(areas))
     assert areas[-1] < 0.75
 
 

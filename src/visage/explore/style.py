@@ -1,4 +1,4 @@
-"""The one look of every figure: colours that colour-blind readers can tell apart, on light and dark.
+"""The one look of every figure: colours that every eye can tell apart, on light and on dark.
 
 Figures are SVG inside the page. Ink and grid are written as the page's own CSS variables, so that a
 figure follows the reader's switch between light and dark; outside the book they fall back to ink on
@@ -14,7 +14,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-# Okabe and Ito (2008), "Color universal design": distinguishable with every common colour blindness.
+# Okabe and Ito (2008), "Color universal design": safe with every common colour blindness.
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 SKY, YELLOW, PURPLE = "#56b4e9", "#e69f00", "#cc79a7"
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY)

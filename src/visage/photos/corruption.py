@@ -1,4 +1,4 @@
-"""Photographs made worse on purpose: blur, bad light, grain, misplacement, things in front of a face.
+"""Photographs made worse on purpose: blur, bad light, grain, misplacement, things in the way.
 
 The explorers apply the same operations in the browser (`explore/js/image.js`); a test holds the two
 together. In the sense of Hendrycks and Dietterich (2019), these are *corruptions*: changes of the
@@ -28,7 +28,7 @@ SURROUNDINGS = replace(
 )
 """The recogniser's chip with a margin of half a chip all round: what `corrupt` starts from."""
 
-# Linear-light grey levels of the occluders would depend on the lamp; these are sRGB-encoded colours.
+# sRGB-encoded: what light an occluder reflects would depend on the lamp, which nobody knows.
 _COLOURS = {
     "sunglasses": (0.05, 0.05, 0.06),
     "mask": (0.62, 0.74, 0.82),
