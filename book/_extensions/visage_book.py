@@ -1,0 +1,72 @@
+"""What the book adds to its Sphinx theme: Live Code and plotly without another host, on the pages that need them.
+
+sphinx-thebe would write its constants into every page, twice, and load an old thebe from elsewhere.
+Its two event handlers are taken out; `_static/js/live-code.js` starts the thebe that the site serves,
+when a reader asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+
+import sphinx_thebe
+from docutils import nodes
+from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> dict[str, object]:
+    """Connect to Sphinx."""
+    app.connect("builder-inited", _silence_sphinx_thebe)
+    app.connect("html-page-context", _add_scripts)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _silence_sphinx_thebe(app: Sphinx) -> None:
+    """Disconnect what sphinx-thebe writes into pages; its button and its styles stay."""
+    replaced = (sphinx_thebe.init_thebe_core, sphinx_thebe.update_thebe_context)
+    for listeners in app.events.listeners.values():
+        listeners[:] = [one for one in listeners if one.handler not in replaced]
+
+
+def _add_scripts(
+    app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None
+) -> None:
+    """Load on a page what that page uses."""
+    if doctree is None:
+        return
+    root = context["content_root"]
+    scripts = []
+    if "plotly-graph-div" in context["body"]:
+        # In the text, not in the head: figures call it while the page loads, and it has to come
+        # before require.js, which would take it for a module.
+        scripts.append(f'<script src="{root}_static/vendor/plotly.min.js"></script>')
+    if "kernelspec" in app.env.metadata[pagename]:
+        config = json.dumps(_thebe_config(app, pagename))
+        scripts.append(f'<script type="text/x-thebe-config">{config}</script>')
+        app.add_js_file("js/live-code.js", loading_method="defer")
+    context["body"] = "".join(scripts) + context["body"]
+
+
+def _thebe_config(app: Sphinx, pagename: str) -> dict[str, object]:
+    """How thebe starts a kernel: Binder, in the repository's branch of notebooks, in the page's folder."""
+    theme = app.config.html_theme_options
+    folder = pagename.rpartition("/")[0]
+    return {
+        "requestKernel": True,
+        "useBinder": True,
+        "useJupyterLite": False,
+        "binderOptions": {
+            "repo": theme["repository_url"].removeprefix("https://github.com/"),
+            "ref": theme["repository_branch"],
+            "binderUrl": theme["launch_buttons"]["binderhub_url"],
+        },
+        "kernelOptions": {
+            "name": "python3",
+            "kernelName": "python3",
+            "path": f"{theme['path_to_docs']}/{folder}",
+        },
+        "codeMirrorConfig": {"mode": "python", "theme": "default"},
+        "predefinedOutput": True,
+        "mountStatusWidget": False,
+        "mountActivateWidget": False,
+    }

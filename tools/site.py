@@ -1,0 +1,130 @@
+"""Build the book: ``python -m tools.site [--profile fast|full]``; `make book` calls this."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tools.assets import make_assets
+from tools.book import Book, BookError
+from tools.execute import execute_all
+from tools.keys import digest, environment
+from tools.stage import LINKED, stage
+from tools.vendor import vendor
+from visage.files import written_whole
+
+
+def build(book: Book) -> Path:
+    """Execute what needs it, stage, and build the HTML unless nothing that it is made of has changed.
+
+    Returns:
+        The site's first page.
+
+    Raises:
+        BookError: a chapter failed, or Sphinx warned. The site of an earlier build stays.
+    """
+    with ThreadPoolExecutor(1) as other:  # npm and the exports wait for networks and disks
+        static = other.submit(_static, book)
+        runs = execute_all(book)
+        static.result()
+    source = stage(book, runs)
+    build_html(book, source)
+    return book.html / "index.html"
+
+
+def build_html(book: Book, source: Path) -> None:
+    """Run Sphinx on the stage, warnings being errors, and put the site in place when it is whole.
+
+    Sphinx always starts afresh: it repeats no warning about a page that it does not read again, so
+    that after a failure an incremental build would pass.
+    """
+    stamp = book.build / "html.json"
+    key = _site_key(book)
+    if stamp.is_file() and book.html.is_dir() and json.loads(stamp.read_text()) == key:
+        return
+    stamp.unlink(missing_ok=True)
+    work = book.build / "sphinx"
+    shutil.rmtree(work, ignore_errors=True)
+    print("Building the pages")
+    status = _sphinx(source, work)
+    if status:
+        raise BookError("The pages have warnings; each of them is printed above.")
+    for notebook in book.published.rglob("*.ipynb"):  # what the download button gives
+        name = notebook.relative_to(book.published / "book")
+        shutil.copy(notebook, work / "html" / "_sources" / name)
+    shutil.rmtree(book.html, ignore_errors=True)
+    os.replace(work / "html", book.html)
+    with written_whole(stamp) as temporary:
+        temporary.write_text(json.dumps(key), encoding="utf-8")
+
+
+def _static(book: Book) -> None:
+    vendor(book)
+    make_assets(book)
+
+
+def _sphinx(source: Path, work: Path) -> int:
+    """Sphinx's status: 0 when there was neither an error nor a warning."""
+    from jupyter_book.sphinx import build_sphinx  # a second that an unchanged book need not wait
+
+    status = build_sphinx(
+        source,
+        work / "html",
+        confdir=None,
+        noconfig=True,
+        path_config=source / "_config.yml",
+        doctreedir=work / "doctrees",
+        confoverrides={"latex_individualpages": False},
+        freshenv=True,
+        warningiserror=True,
+        keep_going=True,
+        quiet=True,
+    )
+    return status if isinstance(status, int) else 1
+
+
+def _site_key(book: Book) -> dict[str, object]:
+    """Everything that the site is made of: the staged files, what they may include, versions."""
+    root = book.build / "stage"
+    files = [path for path in sorted((root / "book").rglob("*")) if path.is_file()]
+    for name in LINKED:
+        files += [
+            path
+            for path in sorted((book.root / name).rglob("*"))
+            if path.is_file() and path.suffix != ".pyc"
+        ]
+    made = sorted((book.build / "static").rglob("*"))
+    return {
+        "files": digest("".join(digest(path.read_bytes()) + str(path) for path in files).encode()),
+        "static": [[str(path), path.stat().st_mtime_ns, path.stat().st_size] for path in made],
+        "tools": digest(Path(__file__).read_bytes()),
+        **environment(),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Build the book.")
+    parser.add_argument("--profile", choices=("fast", "full"), default="fast")
+    book = Book(profile=parser.parse_args().profile)
+    start = time.perf_counter()
+    try:
+        page = build(book)
+    except BookError as error:
+        print(f"\nThe book was not built.\n\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. What was finished is kept; nothing is half-written.", file=sys.stderr)
+        return 130
+    print(f"The book is built ({book.profile}, {time.perf_counter() - start:.1f} s): {page}")
+    print("Read it with `make serve`.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
