@@ -1,6 +1,5 @@
 """The picture on the landing page: one photograph on its way through the library to 128 numbers."""
 
-import os
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,6 +15,7 @@ from scipy.spatial import Delaunay
 from torch import Tensor
 
 from visage.explore.style import BLUE, ORANGE, SKY, YELLOW, use_style
+from visage.files import written_whole
 from visage.photos.alignment import DLIB_CHIP, align
 from visage.photos.landmarks import find_face
 from visage.photos.reading import open_photo
@@ -40,10 +40,9 @@ def draw_hero(path: Path) -> None:
     figure.patch.set_alpha(0)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    partial = path.with_name(path.name + ".part")
-    Image.fromarray(np.asarray(canvas.buffer_rgba())).save(partial, format="WebP", quality=88)
+    with written_whole(path) as partial:
+        Image.fromarray(np.asarray(canvas.buffer_rgba())).save(partial, format="WebP", quality=88)
     plt.close(figure)
-    os.replace(partial, path)
 
 
 def hero_figure(photo: Tensor) -> Figure:

@@ -1,6 +1,5 @@
 """Networks for the page: ONNX with eight-bit weights, run by onnxruntime-web without a server."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
+from visage.files import written_whole
 from visage.recognition.encoder import Encoder
 
 # Smaller tensors (biases, scales) cost nothing and would lose accuracy.
@@ -54,9 +54,8 @@ def _export(
     )
     model = quantise_weights(program.model_proto)
     onnx.checker.check_model(model)
-    partial = path.with_name(path.name + ".part")
-    partial.write_bytes(model.SerializeToString())
-    os.replace(partial, path)
+    with written_whole(path) as partial:
+        partial.write_bytes(model.SerializeToString())
 
 
 def quantise_weights(model: onnx.ModelProto) -> onnx.ModelProto:
