@@ -291,8 +291,8 @@ def warp_similarity(
     Where the crop enlarges, plain bilinear sampling. Where it shrinks by f > 1, each crop pixel is
     the mean of n × n bilinear samples, n = ⌈f⌉, spread evenly over its footprint and turned with
     it. Their spread adds the variance (f² - 1)/12 that separates a box of f pixels from the box of
-    one that a pixel already is: nothing is added at f = 1, and at a whole f on the pixel grid the
-    result is the exact mean over f × f pixels. From f = 4 on, the photograph is first averaged
+    one that a pixel already is: nothing is added at f = 1, and at f = 2, 3 or 4 on the pixel grid
+    the result is the exact mean over f × f pixels. From f = 4 on, the photograph is first averaged
     over blocks of ⌊f/2⌋ pixels, which leaves the variance the same and bounds the cost.
 
     Args:
