@@ -18,16 +18,9 @@ def _locator(path: Path) -> None:
     export_locator(load_locator(), path)
 
 
-def _hero(path: Path) -> None:
-    from visage.explore.hero import draw_hero
-
-    draw_hero(path)
-
-
 # File name under the site's _static/assets: the function that writes it there. Imports are inside,
 # so that a build that needs one file does not load the machinery of the others.
 ASSETS: dict[str, Callable[[Path], None]] = {
     "dlib_resnet.onnx": _dlib_resnet,
     "locator.onnx": _locator,
-    "hero.webp": _hero,
 }

@@ -1,5 +1,9 @@
-"""The picture on the landing page: one photograph on its way through the library to 128 numbers."""
+"""The picture on the landing page and in the README: one photograph on its way to 128 numbers.
 
+`python -m visage.explore.hero book/_static/hero.webp` draws it anew.
+"""
+
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -148,3 +152,7 @@ def _ring(axes: Axes, embedding: Tensor) -> None:
     axes.bar(angles, 0.42 * values, bottom=0.62, width=0.036, color=colours, linewidth=0)
     axes.plot(np.linspace(0, 2 * np.pi, 400), np.full(400, 0.62), color=SKY, linewidth=0.7)
     axes.set_ylim(0, 1.05)
+
+
+if __name__ == "__main__":
+    draw_hero(Path(sys.argv[1]))

@@ -61,7 +61,7 @@ def browser(profile: Profile, seed: int) -> Result:
         Row("download", None, size / 1e6, "MB", "lower", None),
     )
     return Result(
-        id="recognition/browser",
+        id="explore/browser",
         paper=None,
         claim="The recogniser in the page, with eight-bit weights, decides as the library's does.",
         protocol=(
@@ -129,4 +129,4 @@ def _portrait(seed: int) -> tuple[Tensor, Tensor, str]:
     return chips, pairs, "one portrait under 63 random corruptions"
 
 
-EXPERIMENTS = {"recognition/browser": browser}
+EXPERIMENTS = {"explore/browser": browser}
