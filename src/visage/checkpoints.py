@@ -118,7 +118,11 @@ def list_checkpoints() -> list[str]:
 
 
 def save_checkpoint(
-    name: str, tensors: Mapping[str, Tensor], card: Card, storage: Storage = "float16"
+    name: str,
+    tensors: Mapping[str, Tensor],
+    card: Card,
+    storage: Storage = "float16",
+    folder: Path | None = None,
 ) -> Path:
     """Write the weights and their card; both appear whole or not at all.
 
@@ -130,6 +134,7 @@ def save_checkpoint(
         tensors: e.g. ``module.state_dict()``.
         card: its ``storage``, ``parameters`` and ``sha256`` are filled in here.
         storage: ``float16``, ``int8`` (one scale per slice of dimension 0) or ``float32``.
+        folder: where to write, `checkpoints_folder()` if None.
 
     Returns:
         The path of the weight file.
@@ -156,7 +161,7 @@ def save_checkpoint(
         parameters=sum(tensor.numel() for tensor in tensors.values()),
         sha256=hashlib.sha256(content).hexdigest(),
     )
-    path = checkpoints_folder() / f"{name}.safetensors"
+    path = (folder or checkpoints_folder()) / f"{name}.safetensors"
     with written_whole(path) as temporary:
         temporary.write_bytes(content)
     with written_whole(path.with_suffix(".json")) as temporary:

@@ -21,6 +21,7 @@ import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -146,6 +147,10 @@ class Result:
                 f"Result {self.id!r}: each row has a name of its own, "
                 f"but {', '.join(repeated)} occurs more than once."
             )
+
+
+Experiment = Callable[[Profile, int], "Result | tuple[Result, Figure]"]
+"""A profile and a seed to a result, with its figure where there is one."""
 
 
 def repository() -> Path | None:
