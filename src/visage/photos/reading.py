@@ -133,7 +133,7 @@ def _unidentified(head: bytes, name: str) -> PhotoError:
     if head[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"):
         return NotAnImageError(f"{name} is a HEIC photograph; export it as JPEG or PNG first")
     if head.startswith(_SIGNATURES):
-        return _damaged(name, "its header")
+        return _damaged(name, "its header makes no sense, or is of a rare kind")
     return NotAnImageError(f"{name} is not an image that can be read; give a JPEG, PNG or WebP")
 
 
