@@ -129,11 +129,18 @@ function render({ model, el }) {
   const distances = distancePlot({ ...model.get("histograms"), threshold });
   const sweep = html("div", {});
   const bars = html("div", {});
-  const answers = html("div", { class: "vx-answers" }, verdict, explain, distances.root,
-    html("p", { class: "vx-small" }, "Distance along the slider that you moved last"), sweep,
-    html("p", { class: "vx-small" }, "The embedding's 128 numbers: bars, the reference; dots, the changed face"), bars);
+  const small = (text) => html("p", { class: "vx-small" }, text);
   el.classList.add("vx");
-  el.append(html("div", { class: "vx-grid" }, html("div", { class: "vx-left" }, html("div", { class: "vx-faces" }, ...slots.map((s) => s.figure)), controls), answers), status);
+  // In this order on a phone, two by two on a desk.
+  el.append(
+    html("div", { class: "vx-grid" },
+      html("div", { class: "vx-faces" }, ...slots.map((s) => s.figure)),
+      html("div", { class: "vx-answers" }, verdict, explain, distances.root),
+      controls,
+      html("div", { class: "vx-answers" },
+        small("Distance along the slider that you moved last"), sweep,
+        small("The embedding's 128 numbers: bars, the reference; dots, the changed face"), bars)),
+    status);
 
   let swept = SLIDERS[0];
   let generation = 0; // of the faces and settings; an answer to an older question is dropped

@@ -47,7 +47,7 @@ export function distancePlot({ edges, same, different, threshold }) {
   const shares = [same.map((c) => c / totalSame), different.map((c) => c / totalDifferent)];
   const top = Math.max(...shares[0], ...shares[1]);
   const { root, px, py, base } = axes({
-    width: 560, height: 190, x: [0, 1.2], y: [0, top * 1.12], ticks: [0, 0.2, 0.4, 0.6, 0.8, 1, 1.2],
+    width: 440, height: 180, x: [0, 1.2], y: [0, top * 1.12], ticks: [0, 0.2, 0.4, 0.6, 0.8, 1, 1.2],
     label: "distance between two embeddings",
     title: "Distances of photograph pairs of the same person and of different people, the threshold, and the present distance.",
   });
@@ -83,12 +83,12 @@ export function sweepPlot({ range, name, unit, points, now, threshold }) {
   const middle = (range[0] + range[1]) / 2;
   const format = (v) => `${Number(v.toFixed(2))}`;
   const { root, px, py } = axes({
-    width: 560, height: 170, x: range, y: [0, 1.1], ticks: [range[0], middle, range[1]].map((v) => ({ value: v, text: format(v) })),
+    width: 440, height: 150, x: range, y: [0, 1.1], ticks: [range[0], middle, range[1]].map((v) => ({ value: v, text: format(v) })),
     label: unit ? `${name} (${unit})` : name, title: `Distance from the reference as ${name} changes.`,
   });
   root.append(
     svg("line", { x1: px(range[0]), x2: px(range[1]), y1: py(threshold), y2: py(threshold), class: "vx-threshold" }),
-    svg("text", { x: px(range[1]), y: py(threshold) - 5, "text-anchor": "end", class: "vx-tick" }, "threshold"),
+    svg("text", { x: px(range[0]), y: py(threshold) - 5, class: "vx-tick" }, `threshold ${threshold.toFixed(2)}`),
     svg("path", { d: points.length ? path(points.map(([v, d]) => [px(v), py(Math.min(1.1, d))])) : "", class: "vx-curve" }),
   );
   if (now) root.append(svg("circle", { cx: px(now[0]), cy: py(Math.min(1.1, now[1])), r: 6, class: "vx-dot" }));
@@ -97,9 +97,9 @@ export function sweepPlot({ range, name, unit, points, now, threshold }) {
 
 // The 128 numbers of two embeddings: bars for one, dots for the other.
 export function embeddingPlot(reference, probe) {
-  const [width, height] = [560, 110];
+  const [width, height] = [440, 90];
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "vx-plot", "aria-label": "The 128 numbers of both embeddings." });
-  const top = 0.45;
+  const top = Math.max(...[...reference, ...probe].map(Math.abs), 0.1);
   const y = (v) => height / 2 - (Math.max(-top, Math.min(top, v)) / top) * (height / 2 - 6);
   const step = (width - 24) / reference.length;
   root.append(svg("line", { x1: 12, x2: width - 12, y1: height / 2, y2: height / 2, class: "vx-axis" }));
@@ -107,7 +107,7 @@ export function embeddingPlot(reference, probe) {
     const x = 12 + (i + 0.5) * step;
     root.append(
       svg("line", { x1: x, x2: x, y1: y(0), y2: y(v), class: "vx-bar" }),
-      svg("circle", { cx: x, cy: y(probe[i]), r: 1.7, class: "vx-probe" }),
+      svg("circle", { cx: x, cy: y(probe[i]), r: 1.6, class: "vx-probe" }),
     );
   });
   return root;
