@@ -84,7 +84,7 @@ def read_histograms(result: str) -> dict[str, list[float]]:
     Raises:
         FileNotFoundError: the experiment has not been run.
     """
-    path = Path(ledger.results_folder()) / f"{result}_histograms.json"
+    path = Path(ledger.results_folder()) / f"{result}.histograms.json"
     found = json.loads(path.read_text(encoding="utf-8"))
     return {key: found[key] for key in ("edges", "same", "different")}
 
@@ -118,7 +118,7 @@ def pipeline(photo: Tensor, face: Face, chip: Tensor, embedding: Tensor) -> Figu
 
 def image(axes: Axes, picture: Tensor, title: str) -> None:
     """Show (1, 3, H, W) or (1, 1, H, W) in [0, 1] without axes."""
-    pixels = picture[0].detach().cpu().clamp(0, 1).permute(1, 2, 0)
+    pixels = picture[0].detach().cpu().clamp(0, 1).permute(1, 2, 0).numpy()
     axes.imshow(pixels.squeeze(-1), interpolation="antialiased", cmap="gray", vmin=0, vmax=1)
     axes.set_title(title)
     axes.set_axis_off()
@@ -214,7 +214,7 @@ def gradient(chip: Tensor, start: Tensor, pull: Tensor) -> Figure:
     image(axes[1], start, "blurred")
     strength = torch.linalg.vector_norm(pull[0], dim=0).cpu()
     limit = torch.quantile(strength, 0.995).item()
-    axes[2].imshow(strength, cmap="viridis", vmax=limit, interpolation="nearest")
+    axes[2].imshow(strength.numpy(), cmap="viridis", vmax=limit, interpolation="nearest")
     axes[2].set_title("strength of the gradient")
     axes[2].set_axis_off()
     return figure

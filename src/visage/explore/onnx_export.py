@@ -1,6 +1,9 @@
 """Networks for the page: ONNX with eight-bit weights, run by onnxruntime-web without a server."""
 
-from collections.abc import Sequence
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -43,19 +46,34 @@ def export_locator(locator: nn.Module, path: Path) -> None:
 def _export(
     module: nn.Module, example: Tensor, path: Path, inputs: Sequence[str], outputs: Sequence[str]
 ) -> None:
-    program = torch.onnx.export(
-        module.eval(),
-        (example,),
-        dynamo=True,
-        input_names=list(inputs),
-        output_names=list(outputs),
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
-        verbose=False,
-    )
+    with _quiet():
+        program = torch.onnx.export(
+            module.eval(),
+            (example,),
+            dynamo=True,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
+            verbose=False,
+        )
     model = quantise_weights(program.model_proto)
     onnx.checker.check_model(model)
     with written_whole(path) as partial:
         partial.write_bytes(model.SerializeToString())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to ourselves what the exporter says of its own insides and of a missing torchvision."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def quantise_weights(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -1,0 +1,132 @@
+import json
+
+import pytest
+import torch
+
+from visage import ledger
+from visage.explore import draw
+from visage.ledger import Result, Row
+from visage.photos.corruption import Corruption
+from visage.photos.landmarks import Face, FaceBox
+
+
+def result(**changes):
+    values = {
+        "id": "recognition/test",
+        "paper": "king2009dlib",
+        "claim": "It <works>.",
+        "protocol": "Try it.",
+        "profile": "full",
+        "seed": 3,
+        "device": "a CPU",
+        "seconds": 12.3,
+        "revision": "abc",
+        "figure": None,
+        "rows": (
+            Row("tar_far_1e-3", 0.9938, 0.98765432, "fraction", "higher", 6000),
+            Row("missed", None, 58, "photographs", "lower", None),
+            Row("tiny", None, 0.00000321, "", None, None),
+        ),
+    }
+    return Result(**{**values, **changes})
+
+
+def test_table_holds_every_row_and_how_to_repeat_it():
+    table = draw.result_table(result())
+    for text in (
+        "0.9938",
+        "0.9877",
+        "6,000",
+        "58",
+        "3.21e-06",
+        "visage reproduce recognition/test",
+        "seed 3",
+    ):
+        assert text in table.html
+    assert "tar far 1e-3: 0.9877 fraction (published: 0.9938)" in repr(table)
+
+
+def test_markup_is_escaped():
+    assert "&lt;works&gt;" in draw.protocol(result()).html
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3, "3"),
+        (0.5, "0.5"),
+        (123456, "123456"),
+        (1e-5, "1.00e-05"),
+        (0, "0"),
+        (-2.34567, "-2.346"),
+    ],
+)
+def test_numbers_are_short(value, text):
+    assert draw._number(value) == text
+
+
+def test_histograms_come_from_the_ledger_s_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("VISAGE_RESULTS", str(tmp_path))
+    with pytest.raises(FileNotFoundError):
+        draw.read_histograms("recognition/lfw")
+    path = ledger.results_folder() / "recognition" / "lfw.histograms.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"edges": [0, 1], "same": [3], "different": [4], "more": 1}))
+    assert draw.read_histograms("recognition/lfw") == {
+        "edges": [0, 1],
+        "same": [3],
+        "different": [4],
+    }
+    assert ledger.list_results() == []  # data beside a result is no result
+
+
+def test_sweeps_put_the_swept_field_on_the_axis():
+    corruptions = {
+        "turn (degrees)": [Corruption(rotation=v) for v in (-0.5, 0.0, 0.5)],
+        "blur (px)": [Corruption(blur=v) for v in (0.0, 1.0)],
+    }
+    curves = {
+        "turn (degrees)": torch.tensor([0.3, 0.0, 0.4]),
+        "blur (px)": torch.tensor([0.0, 0.2]),
+    }
+    figure = draw.sweeps(corruptions, curves, 0.6)
+    first, second = (axes.get_lines()[0].get_xydata() for axes in figure.axes)
+    assert first[:, 0].tolist() == pytest.approx([-28.6479, 0, 28.6479], abs=1e-3)
+    assert second[:, 0].tolist() == [0, 1]
+
+
+def test_histogram_bars_are_shares():
+    figure = draw.distance_histograms(
+        {"edges": [0, 1, 2], "same": [3, 1], "different": [0, 8]}, 0.6
+    )
+    heights = [patch.get_data().values.tolist() for patch in figure.axes[0].patches]
+    assert heights == [[0.75, 0.25], [0, 1]]
+
+
+def test_pipeline_draws_box_points_and_bars():
+    face = Face(FaceBox(10, 20, 50, 70, 1.0), torch.rand(1, 68, 2) * 60)
+    figure = draw.pipeline(
+        torch.rand(1, 3, 80, 90), face, torch.rand(1, 3, 150, 150), torch.randn(1, 128)
+    )
+    photo, chip, embedding = figure.axes
+    assert (photo.patches[0].get_width(), photo.patches[0].get_height()) == (40, 50)
+    assert len(photo.collections[0].get_offsets()) == 68
+    assert "150×150" in chip.get_title()
+    assert len(embedding.patches) == 128
+
+
+def test_gradient_map_is_the_norm_over_channels():
+    pull = torch.zeros(1, 3, 8, 8)
+    pull[0, :, 2, 3] = torch.tensor([3.0, 4.0, 12.0])
+    figure = draw.gradient(torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8), pull)
+    shown = figure.axes[2].get_images()[0].get_array()
+    assert shown[2, 3] == pytest.approx(13)
+    assert shown.sum() == pytest.approx(13)
+
+
+def test_small_charts_hold_their_numbers():
+    figure = draw.avalanche(["a", "b"], [0.5, 0.4], [0.1, 0.2], 0.6)
+    widths = [[bar.get_width() for bar in axes.patches] for axes in figure.axes]
+    assert widths == [[0.5, 0.4], [0.1, 0.2]]
+    line = draw.quantisation([1, 2], [0.5, 0.25], 0.6).axes[0].get_lines()[0]
+    assert line.get_xydata().tolist() == [[1, 0.5], [2, 0.25]]
