@@ -12,6 +12,7 @@ from visage.runs import TrainingError
 from visage.training import (
     Recipe,
     TrainingConfig,
+    TrainingConfigError,
     TrainingDivergedError,
     learning_rate,
     train,
@@ -255,5 +256,5 @@ def test_biases_and_norms_do_not_decay(tmp_path):
     "wrong", [{"steps": 0}, {"batch_size": 0}, {"learning_rate": -1.0}, {"ema": 1.0}, {"seed": -1}]
 )
 def test_impossible_settings_are_refused(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+    with pytest.raises(TrainingConfigError, match=next(iter(wrong))):
         replace(CONFIG, **wrong)

@@ -6,6 +6,7 @@ networks from the ``RECIPES`` of every ``visage/<part>/train.py``.
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         _dispatch(arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
-        print(f"Interrupted: {interrupt or 'nothing is half-written'}.", file=sys.stderr)
+        print(f"Interrupted: {str(interrupt) or 'nothing is half-written'}.", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of our output, such as `head`, has seen enough.
-        sys.stderr.close()
-        return 0
+        # The reader of our output, such as `head`, has seen enough; the rest goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         if not _is_expected(error):
             raise

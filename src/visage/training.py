@@ -33,6 +33,10 @@ Batch = Any
 """Tensors in any nesting of tuples, lists and dicts; the first dimension is the item."""
 
 
+class TrainingConfigError(ValueError):
+    """Settings that make no sense."""
+
+
 class TrainingDivergedError(TrainingError):
     """The loss or its gradient is no longer finite; what was last saved is still good."""
 
@@ -58,12 +62,12 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "checkpoint_every", "log_every"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} is at least 1, not {getattr(self, name)}.")
+                raise TrainingConfigError(f"{name} is at least 1, not {getattr(self, name)}.")
         for name in ("learning_rate", "warmup", "weight_decay", "gradient_clip", "seed", "workers"):
             if getattr(self, name) < 0:
-                raise ValueError(f"{name} is 0 or more, not {getattr(self, name)}.")
+                raise TrainingConfigError(f"{name} is 0 or more, not {getattr(self, name)}.")
         if not 0 <= self.ema < 1:
-            raise ValueError(f"ema is at least 0 and below 1, not {self.ema}.")
+            raise TrainingConfigError(f"ema is at least 0 and below 1, not {self.ema}.")
 
 
 class Stream(Protocol):
