@@ -119,7 +119,13 @@ def pipeline(photo: Tensor, face: Face, chip: Tensor, embedding: Tensor) -> Figu
 def image(axes: Axes, picture: Tensor, title: str) -> None:
     """Show (1, 3, H, W) or (1, 1, H, W) in [0, 1] without axes."""
     pixels = picture[0].detach().cpu().clamp(0, 1).permute(1, 2, 0).numpy()
-    axes.imshow(pixels.squeeze(-1), interpolation="antialiased", cmap="gray", vmin=0, vmax=1)
+    axes.imshow(
+        pixels[..., 0] if pixels.shape[-1] == 1 else pixels,
+        interpolation="antialiased",
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+    )
     axes.set_title(title)
     axes.set_axis_off()
 
