@@ -70,23 +70,43 @@ def _static(book: Book) -> None:
 
 
 def _sphinx(source: Path, work: Path) -> int:
-    """Sphinx's status: 0 when there was neither an error nor a warning."""
-    from jupyter_book.sphinx import build_sphinx  # a second that an unchanged book need not wait
+    """Sphinx's status: 0 when there was neither an error nor a warning.
 
-    status = build_sphinx(
-        source,
-        work / "html",
-        confdir=None,
-        noconfig=True,
-        path_config=source / "_config.yml",
-        doctreedir=work / "doctrees",
-        confoverrides={"latex_individualpages": False},
-        freshenv=True,
-        warningiserror=True,
-        keep_going=True,
-        quiet=True,
+    The configuration is Jupyter Book's. Its own way to start Sphinx is not taken, because that loads
+    every script below a folder `_static` on every page.
+
+    Raises:
+        BookError: Sphinx gave up.
+    """
+    from jupyter_book.config import get_final_config  # seconds that an unchanged book need not wait
+    from sphinx.application import Sphinx
+    from sphinx.errors import SphinxError
+    from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+    config, _ = get_final_config(
+        user_yaml=source / "_config.yml",
+        cli_config={"latex_individualpages": False},
+        raise_on_invalid=True,
     )
-    return status if isinstance(status, int) else 1
+    try:
+        with patch_docutils(), docutils_namespace():
+            app = Sphinx(
+                srcdir=source,
+                confdir=None,
+                outdir=work / "html",
+                doctreedir=work / "doctrees",
+                buildername="html",
+                confoverrides=config,
+                status=None,
+                warning=sys.stderr,
+                freshenv=True,
+                warningiserror=True,
+                keep_going=True,
+            )
+            app.build()
+    except SphinxError as error:
+        raise BookError(f"Sphinx gave up: {error}") from error
+    return app.statuscode
 
 
 def _site_key(book: Book) -> dict[str, object]:

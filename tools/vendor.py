@@ -25,13 +25,13 @@ NPM_FILES = {
     "mathjax/sre/mathmaps/base.json": "mathjax/es5/sre/mathmaps/base.json",
     "mathjax/sre/mathmaps/en.json": "mathjax/es5/sre/mathmaps/en.json",
     "require.js": "requirejs/require.js",
-    "html-manager/embed-amd.js": "@jupyter-widgets/html-manager/dist/embed-amd.js",
+    "@jupyter-widgets/html-manager/dist/embed-amd.js": "@jupyter-widgets/html-manager/dist/embed-amd.js",
     "onnxruntime-web/ort.wasm.min.mjs": "onnxruntime-web/dist/ort.wasm.min.mjs",
     "onnxruntime-web/ort-wasm-simd-threaded.mjs": "onnxruntime-web/dist/ort-wasm-simd-threaded.mjs",
     "onnxruntime-web/ort-wasm-simd-threaded.wasm": "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
 }
 NPM_PATTERNS = {
-    "html-manager": "@jupyter-widgets/html-manager/dist/*.woff2",
+    "@jupyter-widgets/html-manager/dist": "@jupyter-widgets/html-manager/dist/*.woff2",
     "thebe": "thebe/lib/*.js",
 }
 # The wheel of a Python package: the file inside it.

@@ -1,0 +1,75 @@
+"""Fixtures for checks of the built site in chromium: `make check-site` names it in VISAGE_SITE.
+
+A page's own script, say an explorer's, is a test in this folder that takes `open_page`:
+
+    def test_the_slider_moves_the_distance(open_page):
+        with open_page("start/who_is_this.html") as visit:
+            visit.page.locator("input[type=range]").first.fill("3")
+            ...
+            assert not visit.errors
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tools.book import REPOSITORY
+from tools.browser import open_browser, visit
+from tools.serve import served
+
+SITE = REPOSITORY / os.environ["VISAGE_SITE"] if "VISAGE_SITE" in os.environ else None
+SCREENSHOTS = REPOSITORY / "_build" / "screenshots"
+
+
+def pytest_generate_tests(metafunc):
+    if "page_name" in metafunc.fixturenames:
+        names = [] if SITE is None else page_names(SITE)
+        metafunc.parametrize("page_name", names)
+
+
+def page_names(site: Path) -> list[str]:
+    """Every page of the site, relative to its root."""
+    found = (path.relative_to(site) for path in sorted(site.rglob("*.html")))
+    return [path.as_posix() for path in found if not path.parts[0].startswith("_")]
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    if SITE is None:
+        pytest.skip("needs the built site: run `make book`, then `make check-site`")
+    assert (SITE / "index.html").is_file(), f"{SITE} holds no built book; run `make book`"
+    return SITE
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    with served(site) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser(site):
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """A function that opens a page of the site: `with open_page("index.html", width=390, dark=True) as visit`."""
+
+    @contextmanager
+    def opened(name: str, *, width: int = 1280, dark: bool = False):
+        with visit(browser, f"{address}/{name}", width=width, dark=dark) as seen:
+            yield seen
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    return SCREENSHOTS
