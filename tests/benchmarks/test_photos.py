@@ -1,4 +1,4 @@
-"""How fast photographs are read, searched and aligned: `pytest --benchmark-enable tests/benchmarks`."""
+"""How fast photographs are read, searched and aligned (`pytest --benchmark-enable`)."""
 
 import io
 

@@ -199,7 +199,7 @@ class TestPairs:
     def test_missing_photographs_are_named(self, tmp_path):
         root = write_folder(tmp_path)
         (root / "Bo" / "Bo_0001.jpg").unlink()
-        with pytest.raises(LFWDamagedError, match=r"1 photographs.*Bo_0001\.jpg"):
+        with pytest.raises(LFWDamagedError, match=r"lacks.*1 in all.*Bo_0001\.jpg"):
             open_lfw(root).pairs()
 
 

@@ -112,9 +112,10 @@ DLIB_CHIP = Crop(
 )
 """The 150-pixel chip of dlib's recogniser (padding 0.25), anchored as dlib anchors 68 landmarks.
 
-The same picture as `dlib.get_face_chip(image, shape, size=150, padding=0.25)`, but for dlib's
-corner arithmetic, which changes the scale by (s·150 - 1)/(s·149), at most 0.2 pixels at the chip's
-edge for ordinary photographs, and for dlib's cutting off of fractions of a grey level.
+The same picture as `dlib.get_face_chip(image, shape, size=150, padding=0.25)`, but for two things
+that dlib does by the way: it cuts off fractions of a grey level, and its corner arithmetic changes
+the scale by (150 s - 1) / (149 s), where s pixels of the photograph make one of the chip. That is
+nothing at s = 1, and 0.16 pixels at the chip's edge at s = 0.76 (a face 90 pixels wide).
 """
 
 DLIB_CHIP_FIVE = Crop(
@@ -348,14 +349,15 @@ def _warp(image, to_photo, shrink, kind, size, padding):
         offsets = offsets * spacing[:, None]  # (B, n), in crop pixels
     else:
         offsets = offsets.expand(len(shrink), 1)
-    ys, xs = (
+    rows, columns = (
         (torch.arange(count, device=image.device)[None, :, None] + offsets[:, None]).flatten(1)
         for count in size
     )  # (B, count * n)
-    shape = (len(shrink), ys.shape[1], xs.shape[1])
-    points = torch.stack([xs[:, None, :].expand(shape), ys[:, :, None].expand(shape)], -1)
-    points = apply_transform(to_photo, points.flatten(1, 2).to(image.dtype))
-    grid = pixel_to_grid(points, *image.shape[-2:]).view(*shape, 2)
+    # The grid is a sum of a row's part and a column's part, so it is written only once.
+    across = columns.to(image)[:, None, :, None] * to_photo[:, None, None, :, 0]
+    down = rows.to(image)[:, :, None, None] * to_photo[:, None, None, :, 1]
+    points = across + (down + to_photo[:, None, None, :, 2])  # (B, rows, columns, 2)
+    grid = pixel_to_grid(points, *image.shape[-2:])
     samples = F.grid_sample(image, grid, mode="bilinear", padding_mode=padding, align_corners=False)
     return F.avg_pool2d(samples, n) if n > 1 else samples
 

@@ -149,8 +149,8 @@ class LFW:
         )
         if missing:
             raise LFWDamagedError(
-                f"{len(missing)} photographs of pairs.txt are missing in {str(self.source)!r}, the "
-                f"first is {missing[0]}.jpg; {_HELP}"
+                f"{str(self.source)!r} lacks photographs that pairs.txt names, {len(missing)} in all, "
+                f"{missing[0]}.jpg first; {_HELP}"
             )
         return pairs
 

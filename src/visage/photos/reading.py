@@ -50,7 +50,8 @@ def open_photo(source: PhotoSource) -> Tensor:
     Files may be JPEG, PNG, WebP, GIF, BMP, TIFF, JPEG 2000, PPM or AVIF; grey, palette, RGB, CMYK
     or with 16 bits (RGB files with 16 bits a channel are read with 8, grey ones with all 16). The
     first frame of an animation is taken, the EXIF orientation applied, transparency laid over
-    white, and a colour profile converted to sRGB; a profile that cannot be read is ignored.
+    white, and a colour profile converted to sRGB; a profile that cannot be read, or that belongs to
+    grey with more than 8 bits, is ignored.
 
     Args:
         source: a path; the bytes of a file; a NumPy array (H, W) or (H, W, 1, 3 or 4), uint8,
