@@ -72,7 +72,7 @@ def sphinx_config(book: Book, runs: Mapping[str, Run]) -> dict:
     sphinx = config.setdefault("sphinx", {}).setdefault("config", {})
     sphinx.setdefault("html_static_path", []).append("../../static")
     sphinx["myst_substitutions"] = {
-        "repository": book.repository_url,
+        "requirements": f"[requirements.txt]({book.repository_url}/blob/main/requirements.txt)",
         "profile": book.profile,
         "run_times": run_times(book, runs),
         "versions": versions(),

@@ -1,4 +1,4 @@
-"""What the book adds to its Sphinx theme: Live Code and plotly without another host, on the pages that need them.
+"""What the book adds to its Sphinx theme: citations, Live Code and plotly without another host.
 
 sphinx-thebe would write its constants into every page, twice, and load an old thebe from elsewhere.
 Its two event handlers are taken out; `_static/js/live-code.js` starts the thebe that the site serves,
@@ -8,14 +8,35 @@ when a reader asks for it.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 
 import sphinx_thebe
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinxcontrib.bibtex.plugin import register_plugin
+from sphinxcontrib.bibtex.style.referencing import BracketStyle
+from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
+
+
+def _round() -> BracketStyle:
+    return BracketStyle(left="(", right=")")
+
+
+@dataclass
+class AuthorYearRound(AuthorYearReferenceStyle):
+    """Cole et al. (2017), not Cole et al. [2017]: numbers in brackets are equations here."""
+
+    bracket_parenthetical: BracketStyle = field(default_factory=_round)
+    bracket_textual: BracketStyle = field(default_factory=_round)
+    bracket_author: BracketStyle = field(default_factory=_round)
+    bracket_label: BracketStyle = field(default_factory=_round)
+    bracket_year: BracketStyle = field(default_factory=_round)
 
 
 def setup(app: Sphinx) -> dict[str, object]:
     """Connect to Sphinx."""
+    plugins = "sphinxcontrib.bibtex.style.referencing"
+    register_plugin(plugins, "author_year_round", AuthorYearRound)
     app.connect("builder-inited", _silence_sphinx_thebe)
     app.connect("html-page-context", _add_scripts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
