@@ -149,8 +149,8 @@ class LFW:
         )
         if missing:
             raise LFWDamagedError(
-                f"{str(self.source)!r} lacks photographs that pairs.txt names, {len(missing)} in all, "
-                f"{missing[0]}.jpg first; {_HELP}"
+                f"{str(self.source)!r} lacks photographs that pairs.txt names, "
+                f"{len(missing)} in all, {missing[0]}.jpg first; {_HELP}"
             )
         return pairs
 
