@@ -99,7 +99,7 @@ def pipeline(photo: Tensor, face: Face, chip: Tensor, embedding: Tensor) -> Figu
         embedding: (1, D).
     """
     figure, axes = plt.subplots(
-        1, 3, figsize=(9.2, 3.1), gridspec_kw={"width_ratios": [1, 1, 1.25]}
+        1, 3, figsize=(7.6, 2.7), gridspec_kw={"width_ratios": [1, 1, 1.25]}
     )
     image(axes[0], photo, "the photograph")
     box = face.box
@@ -187,7 +187,7 @@ def sweeps(
         curves: label to (n,), the distance for each.
         threshold: drawn across every panel.
     """
-    figure, axes = plt.subplots(1, len(curves), figsize=(9.2, 2.6), sharey=True)
+    figure, axes = plt.subplots(1, len(curves), figsize=(7.6, 2.2), sharey=True)
     for panel, (label, values) in zip(axes, curves.items(), strict=True):
         field = _swept_field(corruptions[label])
         at = np.array([getattr(c, field) for c in corruptions[label]])
@@ -215,7 +215,7 @@ def gradient(chip: Tensor, start: Tensor, pull: Tensor) -> Figure:
         start: (1, 3, S, S), the picture that the gradient was taken at.
         pull: (1, 3, S, S), the gradient.
     """
-    figure, axes = plt.subplots(1, 3, figsize=(8.4, 2.9))
+    figure, axes = plt.subplots(1, 3, figsize=(7.4, 2.7))
     image(axes[0], chip, "the chip")
     image(axes[1], start, "blurred")
     strength = torch.linalg.vector_norm(pull[0], dim=0).cpu()
@@ -237,7 +237,7 @@ def avalanche(
         distances: how far the embedding moved.
         threshold: the recogniser's.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(9.2, 0.9 + 0.34 * len(names)), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(7.6, 0.9 + 0.3 * len(names)), sharey=True)
     rows = np.arange(len(names))[::-1]
     axes[0].barh(rows, bits, color=ORANGE, height=0.6)
     axes[0].axvline(0.5, color=MUTED, linestyle=":", linewidth=1.2)
