@@ -1,7 +1,11 @@
 import json
 import math
 import multiprocessing
+import os
+import runpy
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -258,3 +262,52 @@ def test_biases_and_norms_do_not_decay(tmp_path):
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(TrainingConfigError, match=next(iter(wrong))):
         replace(CONFIG, **wrong)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+from torch import nn
+from visage.training import Recipe, TrainingConfig, train
+
+class Lines:
+    def batch(self, indices):
+        x = torch.tensor([[i * 0.37 % 1] for i in indices])
+        return torch.cat([x, 3 * x + 1], 1)
+
+def loss(model, batch, generator):
+    return (model(batch[:, :1]) - batch[:, 1:]).square().mean(), {}
+
+def build():
+    return nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
+
+config = TrainingConfig(steps=12, batch_size=8, learning_rate=0.01, log_every=1)
+recipe = Recipe("line", "", config, build, lambda seed: Lines(), loss, None)
+if __name__ == "__main__":
+    trained = train(recipe, folder=Path(sys.argv[1]))
+    (Path(sys.argv[1]) / f"rank{trained.rank}").touch()
+"""
+
+
+def test_two_processes_follow_the_curve_of_one(tmp_path):
+    script = tmp_path / "lines.py"
+    script.write_text(SCRIPT)
+    train(runpy.run_path(str(script))["recipe"], folder=tmp_path / "one")
+    launcher = [sys.executable, "-m", "lightning_fabric.cli"]
+    options = ["--accelerator=cpu", "--devices=2", "--strategy=ddp"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("LT_")}
+    done = subprocess.run(
+        [*launcher, *options, script, tmp_path / "two"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "two").glob("rank*")) == ["rank0", "rank1"]
+    one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
+    assert [line["step"] for line in two] == list(range(12))
+    for a, b in zip(one, two, strict=True):
+        assert b == pytest.approx(a, rel=1e-4)

@@ -137,6 +137,8 @@ def _train_one(name: str, arguments: list[str]) -> None:
                 "change them in the recipe."
             )
         trained = run(recipe, config, folder)
+        if trained.rank:
+            return
         target = checkpoints_folder() if ship else trained.folder
         print(f"Trained {name} in {trained.seconds:.0f} s; measuring it.")
         tensors = trained.model.state_dict()

@@ -11,6 +11,7 @@ its own random numbers from (seed, step). `visage.runs` keeps what a run leaves 
 from __future__ import annotations
 
 import math
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -111,6 +112,7 @@ class Trained:
     folder: Path
     device: torch.device
     seconds: float  # spent in the loop, over all its continuations
+    rank: int = 0  # of this process; only the first should write what comes of the run
 
 
 def learning_rate(step: int, config: TrainingConfig) -> float:
@@ -150,7 +152,8 @@ def train(
     config = config or recipe.config
     folder = Path(folder or Path("runs") / recipe.name)
     fabric = Fabric(precision=config.precision)
-    fabric.launch()
+    if not int(os.environ.get("LT_CLI_USED", 0)):  # `fabric run` has started the processes already
+        fabric.launch()
     with _own_random_numbers(fabric.device):
         torch.manual_seed(config.seed)
         model = recipe.build_model()
@@ -189,7 +192,9 @@ def train(
                 raise KeyboardInterrupt(f"stopped after step {run.step}; the same command resumes")
     if run.average:
         model.load_state_dict(run.average)
-    return Trained(model.cpu().eval(), config, folder, fabric.device, run.seconds)
+    return Trained(
+        model.cpu().eval(), config, folder, fabric.device, run.seconds, fabric.global_rank
+    )
 
 
 def _step(fabric, recipe, run, network, optimizer, batch) -> dict[str, Tensor]:
