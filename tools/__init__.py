@@ -1,4 +1,4 @@
-"""How the book is made: chapters are executed once, staged, and built into a site that asks nobody else for anything.
+"""How the book is made: chapters run once, are staged, and become a site that asks no other host.
 
 `make book` calls `tools.site`, which goes through `tools.execute` (papermill, one run a chapter),
 `tools.vendor` (the site's JavaScript), `tools.assets` (files made from checkpoints), `tools.stage`

@@ -53,7 +53,7 @@ class Book:
 
     @property
     def executed(self) -> Path:
-        """Executed notebooks and their stamps, one folder a profile, so that one does not undo the other."""
+        """Executed notebooks and their stamps, one folder a profile: neither undoes the other."""
         return self.build / "executed" / self.profile
 
     @property

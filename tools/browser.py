@@ -1,4 +1,4 @@
-"""Open the built pages in the system's chromium, cut off from every other host, and note what happens."""
+"""Open built pages in the system's chromium, cut off from other hosts, and note what happens."""
 
 from __future__ import annotations
 

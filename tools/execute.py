@@ -1,7 +1,7 @@
 """Execute the chapters with papermill, each once, side by side, and never what is still good.
 
-An executed notebook counts only with its stamp, a JSON file beside it. The stamp is deleted before a
-run and written, whole, after it: neither a failing cell nor Ctrl-C can leave one behind.
+An executed notebook counts only with its stamp, a JSON file beside it. The stamp is deleted before
+a run and written, whole, after it: neither a failing cell nor Ctrl-C can leave one behind.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def execute(
         stop: when set, a run in progress is ended and none begins.
 
     Raises:
-        ChapterError: a cell failed. The notebook as far as it got is kept, and named in the message.
+        ChapterError: a cell failed. The notebook as far as it got is kept; the message names it.
     """
     notebook = read_chapter(book, chapter)
     parameters = {"PROFILE": book.profile}
@@ -149,7 +149,10 @@ def read_run(book: Book, chapter: Chapter) -> Run | None:
     stamp = stamp_path(book, chapter)
     if not (stamp.is_file() and notebook_path(book, chapter).is_file()):
         return None
-    return Run(**json.loads(stamp.read_text(encoding="utf-8")))
+    try:
+        return Run(**json.loads(stamp.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):  # of another version of this file
+        return None
 
 
 def _papermill(
@@ -191,7 +194,7 @@ def _papermill(
 
 
 def _wait(process: subprocess.Popen, stop: threading.Event) -> tuple[str, str]:
-    """What the process wrote to stdout and stderr; ends it when `stop` is set or we are interrupted."""
+    """What the process wrote to stdout and stderr; `stop` or an interrupt ends it."""
     try:
         while True:
             try:

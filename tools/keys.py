@@ -1,12 +1,13 @@
 """Keys: a chapter is executed again when, and only when, something that it depends on has changed.
 
-A key is a plain dictionary that is stored beside the executed notebook, so that a run can say why it
-happens. It holds
+A key is a plain dictionary that is stored beside the executed notebook, so that a run can say why
+it happens. It holds
 - the code cells with their tags (prose is not part of it: a corrected sentence costs no execution),
 - the parameters that papermill passes,
 - a hash of each file of the library that the cells can reach (`tools.imports`),
 - a hash of each file below ``results/`` and ``checkpoints/`` whose name, without its suffix, stands
-  anywhere in the cells or in those library files; all of ``results/`` for cells that call ``list_results``,
+  anywhere in the cells or in those library files; all of ``results/`` for cells that call
+  ``list_results``,
 - the version of Python and of every installed package, and the platform,
 - the folder of photographs that VISAGE_DATA names.
 """
@@ -100,7 +101,7 @@ def digest(content: bytes) -> str:
 def difference(old: Key | None, new: Key) -> str:
     """Why a key no longer fits, in words; empty when it does.
 
-    >>> difference({"cells": "a", "library": {"x.py": "1"}}, {"cells": "a", "library": {"x.py": "2"}})
+    >>> difference({"library": {"x.py": "1"}}, {"library": {"x.py": "2"}})
     'x.py changed'
     >>> difference(None, {"cells": "a"})
     'not executed yet'

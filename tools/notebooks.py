@@ -1,4 +1,4 @@
-"""A chapter as a notebook: read from Markdown, made ready to run, and filled with what the run gave."""
+"""A chapter as a notebook: read from Markdown, made ready to run, filled with what the run gave."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def is_parameters(cell: Mapping) -> bool:
 def with_outputs(
     notebook: NotebookNode, executed: NotebookNode, parameters: Mapping[str, object]
 ) -> NotebookNode:
-    """The chapter as it ran: its own cells, the outputs of the run, the parameters that it ran with.
+    """The chapter as it ran: its own cells, the run's outputs, the parameters that it ran with.
 
     papermill's extra cell of injected parameters is left out; the chapter's own parameters cell
     shows those values instead. The state of widgets comes along.

@@ -1,4 +1,4 @@
-"""Run one notebook in a process of its own, so that it can be stopped and takes nothing down with it.
+"""Run one notebook in a process of its own: it can be stopped, and takes nothing down with it.
 
 Called by `tools.execute`: ``python -m tools.papermill_worker PREPARED OUTPUT FOLDER PARAMETERS``.
 Prints one line of JSON: the device, or what went wrong in which cell.
@@ -19,7 +19,7 @@ CELL_LIMIT_SECONDS = {"fast": 900, "full": None}
 
 
 def run(prepared: Path, output: Path, folder: Path, parameters: dict) -> dict:
-    """Execute a notebook; its folder is the working directory. The output is written even on failure."""
+    """Execute a notebook in its folder. The output is written even on failure."""
     try:
         papermill.execute_notebook(
             str(prepared),

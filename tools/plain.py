@@ -1,7 +1,7 @@
 """MyST to plain Markdown, for the notebooks that Colab and Jupyter open: they know no directives.
 
-The pages are built from MyST itself; this is only for readers who run a chapter. Included code becomes
-code, admonitions and exercises become quotations, citations become author and year.
+The pages are built from MyST itself; this is only for readers who run a chapter. Included code
+becomes code, admonitions and exercises become quotations, citations become author and year.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def plain_markdown(notebook: NotebookNode, page: Path) -> NotebookNode:
 
 
 def convert(text: str, page: Path) -> str:
-    """Plain Markdown for a piece of MyST.
+    r"""Plain Markdown for a piece of MyST.
 
-    >>> print(convert(":::{note}\\nRead {term}`chip` first.\\n:::", Path("book/x.md")))
+    >>> print(convert(":::{note}\nRead {term}`chip` first.\n:::", Path("book/x.md")))
     > **Note.** Read chip first.
     """
     return "\n".join(_convert_lines(text.split("\n"), page)).strip("\n")
@@ -89,6 +89,7 @@ def _convert_lines(lines: list[str], page: Path) -> list[str]:
             position = end + 1
             continue
         if not re.match(r"^(\([\w:-]+\)=|%( .*)?)$", line):  # labels and comments
+            line = re.sub(r"^\$\$ \([\w:-]+\)$", "$$", line)  # the name of an equation
             result.append(_ROLE.sub(lambda role: _role(role, page), line))
         position += 1
     return result
@@ -113,6 +114,8 @@ def _parse(opened: re.Match, body: list[str], page: Path) -> _Directive:
 
 def _render(directive: _Directive) -> list[str]:
     name = directive.name
+    if name.endswith("-end"):
+        return []
     if name.startswith(("exercise", "solution")):
         name = name.split("-")[0]  # exercise-start and the like
     if name in _DROPPED:
@@ -132,7 +135,7 @@ def _render(directive: _Directive) -> list[str]:
         while body and not body[0].strip():
             body = body[1:]
         first, *others = body or [""]
-        return [f"> **{title}.** {first}", *(f"> {line}".rstrip() for line in others)]
+        return [f"> **{title}.** {first}".rstrip(), *(f"> {line}".rstrip() for line in others)]
     return body
 
 
@@ -178,7 +181,7 @@ def _role(role: re.Match, page: Path) -> str:
 
 
 def _citation(key: str, page: Path) -> str:
-    """Authors and year, e.g. ``Cole et al. 2017``; the key itself when the bibliography lacks it."""
+    """Authors and year, e.g. ``Cole et al. 2017``; the key itself when it is unknown."""
     entry = _bibliography(page)(key)
     if entry is None:
         return key

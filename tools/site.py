@@ -21,7 +21,7 @@ from visage.files import written_whole
 
 
 def build(book: Book) -> Path:
-    """Execute what needs it, stage, and build the HTML unless nothing that it is made of has changed.
+    """Execute what needs it, stage, and build the HTML unless all that it is made of is the same.
 
     Returns:
         The site's first page.
@@ -72,17 +72,20 @@ def _static(book: Book) -> None:
 def _sphinx(source: Path, work: Path) -> int:
     """Sphinx's status: 0 when there was neither an error nor a warning.
 
-    The configuration is Jupyter Book's. Its own way to start Sphinx is not taken, because that loads
-    every script below a folder `_static` on every page.
+    The configuration is Jupyter Book's. Its own way to start Sphinx is not taken, because that
+    loads every script below a folder `_static` on every page.
 
     Raises:
         BookError: Sphinx gave up.
     """
-    from jupyter_book.config import get_final_config  # seconds that an unchanged book need not wait
+    from jupyter_book.config import get_final_config  # slow to import
     from sphinx.application import Sphinx
     from sphinx.errors import SphinxError
+    from sphinx.util.console import nocolor
     from sphinx.util.docutils import docutils_namespace, patch_docutils
 
+    if not sys.stderr.isatty():
+        nocolor()
     config, _ = get_final_config(
         user_yaml=source / "_config.yml",
         cli_config={"latex_individualpages": False},

@@ -24,10 +24,21 @@ from tools.plain import plain_markdown
 from visage.ledger import current_revision
 
 LINKED = ("src", "results", "checkpoints")
-VERSIONS_SHOWN = (
-    "torch numpy scipy scikit-image dlib-bin safetensors lightning-fabric matplotlib anywidget "
-    "onnxruntime papermill jupyter-book sphinx"
-).split()
+VERSIONS_SHOWN = [
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "dlib-bin",
+    "safetensors",
+    "lightning-fabric",
+    "matplotlib",
+    "anywidget",
+    "onnxruntime",
+    "papermill",
+    "jupyter-book",
+    "sphinx",
+]
 
 
 def stage(book: Book, runs: Mapping[str, Run]) -> Path:
@@ -58,6 +69,7 @@ def stage(book: Book, runs: Mapping[str, Run]) -> Path:
     wanted["book/_toc.yml"] = _yaml(_below_book(book.toc))
     _write_tree(root, wanted)
     _write_tree(book.published, published)
+    (book.build / "static").mkdir(exist_ok=True)
     for name in LINKED:
         link = root / name
         if not link.is_symlink():
@@ -66,7 +78,7 @@ def stage(book: Book, runs: Mapping[str, Run]) -> Path:
 
 
 def sphinx_config(book: Book, runs: Mapping[str, Run]) -> dict:
-    """`_config.yml` as Sphinx gets it: nothing is executed, paths below book/, facts of this build."""
+    """`_config.yml` as Sphinx gets it: no execution, paths below book/, facts of this build."""
     config = _below_book(book.config)
     config["execute"] = {"execute_notebooks": "off"}
     sphinx = config.setdefault("sphinx", {}).setdefault("config", {})
@@ -146,7 +158,7 @@ def _yaml(value: object) -> bytes:
 
 
 def _write_tree(root: Path, files: Mapping[str, bytes]) -> None:
-    """Make a folder hold exactly these files, apart from links; what is right already is not touched."""
+    """Make a folder hold exactly these files, apart from links; what is right is not touched."""
     for path in list(root.rglob("*")) if root.is_dir() else []:
         inside_link = any(parent.is_symlink() for parent in [path, *path.parents])
         if path.is_file() and not inside_link and path.relative_to(root).as_posix() not in files:

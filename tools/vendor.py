@@ -1,4 +1,4 @@
-"""The JavaScript that the site serves itself: pinned by a lock file, reduced to the files that are used."""
+"""The JavaScript that the site serves itself: pinned by a lock file, only what is used."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from tools.keys import digest
 MANIFEST = REPOSITORY / "tools" / "javascript"
 
 # Where it goes below _static/vendor: what of a package is copied. A folder is copied whole.
+ONNX = "onnxruntime-web/dist"
+MANAGER = "@jupyter-widgets/html-manager/dist"
 NPM_FILES = {
     "mathjax/tex-mml-chtml.js": "mathjax/es5/tex-mml-chtml.js",
     "mathjax/output/chtml/fonts/woff-v2": "mathjax/es5/output/chtml/fonts/woff-v2",
@@ -24,14 +26,14 @@ NPM_FILES = {
     "mathjax/a11y": "mathjax/es5/a11y",
     "mathjax/sre/mathmaps/base.json": "mathjax/es5/sre/mathmaps/base.json",
     "mathjax/sre/mathmaps/en.json": "mathjax/es5/sre/mathmaps/en.json",
+    "onnxruntime-web/ort.wasm.min.mjs": f"{ONNX}/ort.wasm.min.mjs",
+    "onnxruntime-web/ort-wasm-simd-threaded.mjs": f"{ONNX}/ort-wasm-simd-threaded.mjs",
+    "onnxruntime-web/ort-wasm-simd-threaded.wasm": f"{ONNX}/ort-wasm-simd-threaded.wasm",
     "require.js": "requirejs/require.js",
-    "@jupyter-widgets/html-manager/dist/embed-amd.js": "@jupyter-widgets/html-manager/dist/embed-amd.js",
-    "onnxruntime-web/ort.wasm.min.mjs": "onnxruntime-web/dist/ort.wasm.min.mjs",
-    "onnxruntime-web/ort-wasm-simd-threaded.mjs": "onnxruntime-web/dist/ort-wasm-simd-threaded.mjs",
-    "onnxruntime-web/ort-wasm-simd-threaded.wasm": "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
+    f"{MANAGER}/embed-amd.js": f"{MANAGER}/embed-amd.js",  # it looks for its fonts at this place
 }
 NPM_PATTERNS = {
-    "@jupyter-widgets/html-manager/dist": "@jupyter-widgets/html-manager/dist/*.woff2",
+    MANAGER: f"{MANAGER}/*.woff2",
     "thebe": "thebe/lib/*.js",
 }
 # The wheel of a Python package: the file inside it.
@@ -138,12 +140,7 @@ def _patch_thebe(folder: Path) -> None:
             # The address is a JavaScript string; the page says where the site's root is.
             place = f'(document.documentElement.dataset.content_root+"_static/vendor/{local}")'
             text = text.replace(f'"{address}"', place)
+        left = [address for address in THEBE_PATCHES if address in text]
+        if left:
+            raise BookError(f"thebe still names {left[0]}: THEBE_PATCHES no longer fits it.")
         script.write_text(text, encoding="utf-8")
-    left = [
-        address
-        for address in THEBE_PATCHES
-        for f in folder.glob("*.js")
-        if address in f.read_text()
-    ]
-    if left:
-        raise BookError(f"thebe still names {left[0]}: THEBE_PATCHES no longer fits its version.")

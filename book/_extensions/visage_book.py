@@ -1,8 +1,8 @@
 """What the book adds to its Sphinx theme: citations, Live Code and plotly without another host.
 
-sphinx-thebe would write its constants into every page, twice, and load an old thebe from elsewhere.
-Its two event handlers are taken out; `_static/js/live-code.js` starts the thebe that the site serves,
-when a reader asks for it.
+sphinx-thebe would write its constants into every page, twice, and load an old thebe from
+elsewhere. Its two event handlers are taken out; `_static/js/live-code.js` starts the thebe that the
+site serves, when a reader asks for it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _add_scripts(
 
 
 def _thebe_config(app: Sphinx, pagename: str) -> dict[str, object]:
-    """How thebe starts a kernel: Binder, in the repository's branch of notebooks, in the page's folder."""
+    """How thebe starts a kernel: on Binder, from the branch of notebooks, in the page's folder."""
     theme = app.config.html_theme_options
     folder = pagename.rpartition("/")[0]
     return {

@@ -1,9 +1,9 @@
 """Renew package-lock.json after a change of package.json: ``python tools/javascript/lock.py``.
 
-The site uses finished bundles out of these packages' ``dist`` folders, so the lock names the packages
-alone, without what they would need to be built: five downloads in place of three hundred. The lock
-holds no addresses either; npm takes each package from the registry that it is configured for and
-checks it against the sha512.
+The site uses finished bundles out of these packages' ``dist`` folders, so the lock names the
+packages alone, without what they would need to be built: five downloads in place of three hundred.
+The lock holds no addresses either; npm takes each package from the registry that it is configured
+for and checks it against the sha512.
 """
 
 from __future__ import annotations

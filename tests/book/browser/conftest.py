@@ -59,7 +59,7 @@ def browser(site):
 
 @pytest.fixture
 def open_page(browser, address):
-    """A function that opens a page of the site: `with open_page("index.html", width=390, dark=True) as visit`."""
+    """Opens a page of the site: `with open_page("index.html", width=390, dark=True) as visit`."""
 
     @contextmanager
     def opened(name: str, *, width: int = 1280, dark: bool = False):
