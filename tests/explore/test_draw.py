@@ -71,7 +71,9 @@ def test_histograms_come_from_the_ledger_s_folder(tmp_path, monkeypatch):
         draw.read_histograms("recognition/lfw")
     path = ledger.results_folder() / "recognition" / "lfw.histograms.json"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"edges": [0, 1], "same": [3], "different": [4], "more": 1}))
+    path.write_text(
+        json.dumps({"plain": {"edges": [0, 1], "same": [3], "different": [4], "more": 1}})
+    )
     assert draw.read_histograms("recognition/lfw") == {
         "edges": [0, 1],
         "same": [3],

@@ -72,11 +72,12 @@ def _number(value: float) -> str:
     return f"{value:.2e}" if abs(value) < 1e-3 else f"{value:.4g}"
 
 
-def read_histograms(result: str) -> dict[str, list[float]]:
+def read_histograms(result: str, setting: str = "plain") -> dict[str, list[float]]:
     """Read the distance histograms that a verification experiment keeps beside its ledger entry.
 
     Args:
         result: ledger id, for example "recognition/lfw".
+        setting: "plain" (one chip, Euclidean distance) or "best" (the averaged embeddings).
 
     Returns:
         `edges` (n + 1 distances), `same` and `different` (n counts of pairs each).
@@ -85,7 +86,7 @@ def read_histograms(result: str) -> dict[str, list[float]]:
         FileNotFoundError: the experiment has not been run.
     """
     path = Path(ledger.results_folder()) / f"{result}.histograms.json"
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = json.loads(path.read_text(encoding="utf-8"))[setting]
     return {key: found[key] for key in ("edges", "same", "different")}
 
 
