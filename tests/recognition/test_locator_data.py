@@ -27,6 +27,8 @@ from visage.recognition.locator_data import (
     overlap,
     perturb,
     quantise_blocks,
+    rearrange,
+    spoil,
     square_transforms,
 )
 
@@ -70,7 +72,7 @@ def test_an_item_depends_on_its_seed_and_index_only():
 
 
 def test_crops_stay_in_range_and_come_in_the_wanted_shares():
-    batch = stream(negative=0.25).batch(range(200))
+    batch = stream(negative=0.25, spoilt=0.3).batch(range(200))
     assert batch["crops"].min() >= 0
     assert batch["crops"].max() <= 1
     assert 0.65 < batch["is_face"].mean() < 0.85
@@ -132,6 +134,31 @@ def test_a_face_is_framed_wrongly_within_bounds(seed, amount):
     assert max(abs(x - 125), abs(y - 120)) <= 0.3 * amount * 80 + 1e-9
     assert 1.6**-amount - 1e-9 <= side / 160 <= 1.6**amount + 1e-9
     assert abs(roll - 0.1) <= amount * math.radians(30) + 1e-9
+
+
+@given(st.integers(0, 10_000))
+def test_a_spoilt_face_is_turned_far_away_or_in_pieces(seed):
+    square = np.array([125.0, 120.0, 160.0, 0.1])
+    (_, _, side, roll), order = spoil(square, np.random.default_rng(seed))
+    turned = math.cos(roll - 0.1) < 1e-9
+    in_pieces = order is not None
+    assert [turned, side >= 2.5 * 160, in_pieces].count(True) == 1
+    if in_pieces:
+        assert sorted(order) == list(range(len(order)))
+        assert (order != np.arange(len(order))).all()
+
+
+def test_rearranged_tiles_are_the_same_pixels_elsewhere():
+    crop = torch.rand(3, 12, 12, generator=torch.manual_seed(0))
+    order = np.random.default_rng(0).permutation(9)
+    found = rearrange(crop, order)
+    for place, tile in enumerate(order):
+        (top, left), (row, column) = divmod(place, 3), divmod(int(tile), 3)
+        assert torch.equal(
+            found[:, 4 * top : 4 * top + 4, 4 * left : 4 * left + 4],
+            crop[:, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4],
+        )
+    assert torch.equal(rearrange(crop, np.arange(9)), crop)
 
 
 @given(st.integers(0, 10_000), st.floats(60, 230))

@@ -54,8 +54,9 @@ class Label:
 class CropSettings:
     """How training crops differ from well-placed ones."""
 
-    negative: float = 0.25  # share of crops without a face
-    faceless: float = 0.5  # of those, share from scikit-image's pictures
+    negative: float = 0.35  # share of crops without a face
+    faceless: float = 0.35  # of those, share from scikit-image's pictures
+    spoilt: float = 0.4  # of those, share of faces that are turned, far away or in pieces
     careful: float = 0.5  # share of faces framed nearly right, as later refinements see them
     shift: float = 0.3  # largest shift either way, in widths of the face
     scale: float = 1.6  # largest factor either way
@@ -174,6 +175,8 @@ class FaceCrops:
         for k, d in enumerate(drawn):
             if d.picture is not None:
                 crops[k] = warp_similarity(self.faceless[d.picture], to_crop[k : k + 1], SIZE)[0]
+            if d.tiles is not None:
+                crops[k] = rearrange(crops[k], d.tiles)
         points = apply_transform(to_crop, self.points[[d.number for d in drawn]])
         appearances = [d.appearance for d in drawn]
         crops, points = mirror(crops, points, [a.mirrored for a in appearances])
@@ -184,20 +187,24 @@ class FaceCrops:
         }
 
     def _draw(self, random: np.random.Generator) -> _Drawn:
-        settings, picture = self.settings, None
+        settings, picture, tiles = self.settings, None, None
         is_face = random.random() >= settings.negative
         number = int(random.integers(len(self.photographs)))
+        kind = random.random()
         if is_face:
             careful = random.random() < settings.careful
             amount = settings.careful_by if careful else 1.0
             square = perturb(self.squares[number], random, amount, settings)
-        elif self.faceless and random.random() < settings.faceless:
+        elif kind < settings.spoilt:
+            square = perturb(self.squares[number], random, 0.5, settings)
+            square, tiles = spoil(square, random)
+        elif kind < settings.spoilt + settings.faceless and self.faceless:
             picture = int(random.integers(len(self.faceless)))
             square = faceless_square(*self.faceless[picture].shape[:1:-1], (), random)
         else:
             boxes = self.labels[self.photographs[number]].boxes
             square = faceless_square(250, 250, boxes, random)
-        return _Drawn(number, picture, square, is_face, Appearance.draw(random))
+        return _Drawn(number, picture, square, tiles, is_face, Appearance.draw(random))
 
     def _photo(self, photograph: Photograph) -> Tensor:
         # Decoding takes as long as everything else: kept as bytes, about 1 GB for 5,600 of them.
@@ -213,6 +220,7 @@ class _Drawn(NamedTuple):
     number: int  # of the photograph
     picture: int | None  # of scikit-image's pictures, where the crop is from one
     square: np.ndarray
+    tiles: np.ndarray | None  # in which order the crop's tiles are put together again
     is_face: bool
     appearance: Appearance
 
@@ -242,6 +250,40 @@ def perturb(
     factor = settings.scale ** (random.uniform(-1, 1) * amount)
     turn = random.uniform(-1, 1) * settings.roll * amount
     return np.array([x + dx, y + dy, side * factor, roll + turn])
+
+
+def spoil(square: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray | None]:
+    """Make a well-placed square (4,) one without an upright face of the right size.
+
+    Returns:
+        The square, turned by a quarter at least or far too large, or as it is, and then the order
+        in which to put 2 by 2 or 3 by 3 tiles together again.
+    """
+    x, y, side, roll = square
+    kind = random.integers(3)
+    if kind == 0:
+        return np.array([x, y, side, roll + random.uniform(0.5, 1.5) * math.pi]), None
+    if kind == 1:
+        return np.array([x, y, side * random.uniform(2.5, 5), roll]), None
+    count = int(random.integers(2, 4)) ** 2
+    # Another order than it was, with no tile where it belongs: a random cycle.
+    cycle = random.permutation(count)
+    order = np.empty(count, dtype=int)
+    order[cycle] = np.roll(cycle, 1)
+    return square, order
+
+
+def rearrange(crop: Tensor, order: np.ndarray) -> Tensor:
+    """Put the n by n tiles of a crop (C, S, S) together in another order (n * n,).
+
+    >>> rearrange(torch.arange(4.0).view(1, 2, 2), np.array([3, 2, 1, 0]))
+    tensor([[[3., 2.],
+             [1., 0.]]])
+    """
+    n = math.isqrt(len(order))
+    tiles = crop.unflatten(-1, (n, -1)).unflatten(-3, (n, -1)).permute(1, 3, 0, 2, 4).flatten(0, 1)
+    tiles = tiles[torch.from_numpy(order)].unflatten(0, (n, n))
+    return tiles.permute(2, 0, 3, 1, 4).flatten(-2).flatten(-3, -2)
 
 
 def faceless_square(
