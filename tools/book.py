@@ -86,11 +86,13 @@ class Book:
         """Sources of all pages in the table of contents, in its order.
 
         Raises:
-            BookError: the table of contents names a page that does not exist.
+            BookError: the table of contents names a page that does not exist, or one twice.
         """
-        pages = []
+        pages: list[Path] = []
         for name in _files(self.toc):
             source = self.root / f"{name}.md"
+            if source in pages:
+                raise BookError(f"_toc.yml names {name} twice.")
             if not source.is_file():
                 raise BookError(f"_toc.yml names {name}, but there is no {name}.md.")
             pages.append(source)

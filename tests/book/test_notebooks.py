@@ -67,3 +67,9 @@ def test_unknown_pages_and_chapters_are_named(tiny_book):
     (tiny_book.root / "book/part/two.md").unlink()
     with pytest.raises(BookError, match=r"there is no book/part/two\.md"):
         _ = Book(root=tiny_book.root).pages
+
+
+def test_a_page_stands_in_the_book_once(tiny_book, edit):
+    edit(tiny_book.root / "_toc.yml", "part/two", "part/one")
+    with pytest.raises(BookError, match="names book/part/one twice"):
+        _ = Book(root=tiny_book.root).pages
