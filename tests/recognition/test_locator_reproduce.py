@@ -68,7 +68,8 @@ def test_point_error_has_no_unit():
 
 @given(st.integers(0, 10_000))
 def test_a_start_is_off_by_what_the_protocol_says(seed):
-    left, top, right, bottom = perturbed_box((100, 80, 200, 180), np.random.default_rng(seed))[0]
+    box = perturbed_box((100, 80, 200, 180), np.random.default_rng(seed))
+    left, top, right, bottom = box[0].tolist()
     assert right - left == pytest.approx(bottom - top, rel=1e-4)
     assert 100 / 1.61 <= right - left <= 161
     assert abs((left + right) / 2 - 150) <= 30.01
@@ -81,7 +82,7 @@ def test_nobody_is_both_learned_from_and_measured_on():
             return {f"Person_{k}": [1, 2, 3][: 1 + k % 3] for k in range(300)}
 
     learned = locator_reproduce.training_photographs(Everybody())
-    measured = locator_reproduce.test_photographs(Everybody(), 20)
+    measured = locator_reproduce.held_out_photographs(Everybody(), 20)
     assert len(measured) == len({name for name, _ in measured}) == 20
     assert {split(name) for name, _ in learned} == {"train"}
     assert {split(name) for name, _ in measured} == {"test"}

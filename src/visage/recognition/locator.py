@@ -149,9 +149,9 @@ def locate(network: Locator, images: Tensor, boxes: Tensor, *, refinements: int 
 def box_transform(boxes: Tensor) -> Tensor:
     """Similarity (B, 2, 3) from a photograph to the square crop around boxes (B, 4).
 
-    >>> box_transform(torch.tensor([[0.0, 0.0, 64.0, 64.0]]))
-    tensor([[[ 1.0000,  0.0000, 15.5000],
-             [ 0.0000,  1.0000, 15.5000]]])
+    >>> to_crop = box_transform(torch.tensor([[0.0, 0, 64, 64]]))
+    >>> apply_transform(to_crop, torch.tensor([[[32.0, 0]]]))
+    tensor([[[47.5000, 15.5000]]])
     """
     sides = BOX_MARGIN * (boxes[:, 2:] - boxes[:, :2]).amax(1)
     return square_transform((boxes[:, :2] + boxes[:, 2:]) / 2, sides, torch.zeros_like(sides))

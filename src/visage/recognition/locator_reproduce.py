@@ -52,7 +52,7 @@ def training_photographs(lfw: LFW) -> list[Photograph]:
     return [(name, i) for name, numbers in people if split(name) == "train" for i in numbers[:2]]
 
 
-def test_photographs(lfw: LFW, count: int) -> list[Photograph]:
+def held_out_photographs(lfw: LFW, count: int) -> list[Photograph]:
     """The first photographs of people on the other side, one a person."""
     people = [name for name in lfw.people() if split(name) == "test"]
     return [(name, lfw.people()[name][0]) for name in people[:count]]
@@ -69,7 +69,7 @@ def measure(network: Locator, count: int, seed: int) -> Measured:
     """
     lfw = open_lfw()
     encoder = load_encoder()
-    labels = label_photographs(test_photographs(lfw, count), lfw)
+    labels = label_photographs(held_out_photographs(lfw, count), lfw)
     columns: list[tuple[Tensor, ...]] = []
     without_face: list[Tensor] = []
     for k, (photograph, label) in enumerate(tqdm(labels.items(), desc="locating", unit="photo")):
