@@ -17,9 +17,14 @@ def test_a_file_appears_with_its_folders(tmp_path):
 def test_what_stood_stays_when_the_block_raises(tmp_path, error):
     path = tmp_path / "note.txt"
     path.write_text("before")
-    with pytest.raises(error), written_whole(path) as temporary:
-        temporary.write_text("half")
-        raise error
+
+    def write_half():
+        with written_whole(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
     assert path.read_text() == "before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["note.txt"]
 

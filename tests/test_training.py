@@ -291,6 +291,7 @@ if __name__ == "__main__":
 
 
 def test_two_processes_follow_the_curve_of_one(tmp_path):
+    pytest.importorskip("click", reason="fabric's own command line needs click")
     script = tmp_path / "lines.py"
     script.write_text(SCRIPT)
     train(runpy.run_path(str(script))["recipe"], folder=tmp_path / "one")
