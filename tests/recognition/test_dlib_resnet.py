@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from visage import ledger
 from visage.photos.landmarks import model_file
 from visage.recognition.dlib_format import DlibFormatError, Plain, read_network
 from visage.recognition.dlib_resnet import WEIGHTS, DlibResNet, add_prev
@@ -193,3 +194,9 @@ def test_another_network_is_refused(network):
     ]:
         with pytest.raises(DlibFormatError, match=sentence):
             DlibResNet(change, "file.dat")
+
+
+def test_the_threshold_is_the_recorded_one(encoder, monkeypatch):
+    monkeypatch.delenv("VISAGE_RESULTS", raising=False)
+    recorded = ledger.value("recognition/lfw", "plain_threshold_accuracy")
+    assert encoder.threshold == pytest.approx(recorded, abs=1e-3)

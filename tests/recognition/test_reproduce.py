@@ -80,6 +80,7 @@ def test_the_histograms_hold_every_pair(invented):
         assert sum(curves[kind]["same"]) == sum(curves[kind]["different"]) == 60
         assert len(curves[kind]["edges"]) == len(curves[kind]["same"]) + 1
         assert curves[kind]["tar"][-1] == curves[kind]["far"][-1] == 1
+        assert (np.diff(curves[kind]["far"]) > 0).all()
 
 
 def test_a_fast_run_leaves_the_files_of_a_full_one(invented):
@@ -101,7 +102,8 @@ def test_development_pairs_keep_away_from_the_official_photographs():
     data = InventedLFW()
     pairs = development_pairs(data, 50, seed=3)
     official = {photo for pair in data.pairs() for photo in (pair.a, pair.b)}
-    assert len(pairs) == 100
+    assert sum(pair.same for pair in pairs) == 50
+    assert len(pairs) == 51 * 50
     for pair in pairs:
         assert official.isdisjoint((pair.a, pair.b))
         assert pair.a != pair.b

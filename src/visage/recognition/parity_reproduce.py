@@ -34,7 +34,7 @@ def reproduce_parity(profile: Profile, seed: int) -> Result:
         ours = DlibResNet.from_file()
         difference = largest_difference(ours, theirs, pictures)
         milliseconds = time_per_face(ours, theirs, pictures[:BATCH])
-        loading = 1e3 * _median_seconds(DlibResNet.from_file, 5)
+        loading = 1e3 * _median_seconds({"loading": DlibResNet.from_file}, 5)["loading"]
     finally:
         torch.set_num_threads(threads)
     speedup = milliseconds["dlib"] / milliseconds["torch"]
@@ -45,8 +45,8 @@ def reproduce_parity(profile: Profile, seed: int) -> Result:
         protocol=(
             f"{len(chips)} chips of 150 pixels: the astronaut, jittered copies, and photographs of "
             "LFW where it is present; largest absolute difference of any of the 128 numbers. Times "
-            f"on one core for {BATCH} chips without jitter, median of repeated calls; dlib's is "
-            "the faster of its one-by-one and its batched call."
+            f"on one core for {BATCH} chips without jitter, median of calls taken in turns; "
+            "dlib's is the faster of its one-by-one and its batched call."
         ),
         profile=profile,
         seed=seed,
@@ -87,14 +87,14 @@ def time_per_face(
         leaf = chips.clone().requires_grad_()
         return torch.autograd.grad(ours.embed(leaf).sum(), leaf)[0]
 
-    seconds = {
-        "dlib": min(
-            _median_seconds(lambda: theirs.compute_face_descriptor(pictures), 3),
-            _median_seconds(lambda: [theirs.compute_face_descriptor(one) for one in pictures], 3),
-        ),
-        "torch": _median_seconds(lambda: ours.embed(chips), 15),
-        "gradient": _median_seconds(gradient, 5),
+    calls = {
+        "dlib": lambda: theirs.compute_face_descriptor(pictures),
+        "dlib_one_by_one": lambda: [theirs.compute_face_descriptor(one) for one in pictures],
+        "torch": lambda: ours.embed(chips),
+        "gradient": gradient,
     }
+    seconds = _median_seconds(calls, 7)
+    seconds["dlib"] = min(seconds["dlib"], seconds.pop("dlib_one_by_one"))
     return {name: 1e3 * value / len(pictures) for name, value in seconds.items()}
 
 
@@ -119,14 +119,16 @@ def _as_chips(pictures: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2) / 255
 
 
-def _median_seconds(call: Callable[[], object], repeats: int) -> float:
-    call()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
+def _median_seconds(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median time of each call, taken in turns so that other load meets all of them alike."""
+    times = {name: [] for name in calls}
+    for turn in range(rounds + 1):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if turn:  # the first is warming up
+                times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(taken)) for name, taken in times.items()}
 
 
 EXPERIMENTS: dict[str, Experiment] = {"recognition/parity": reproduce_parity}
