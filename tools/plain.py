@@ -35,7 +35,7 @@ _TITLES = {
     "dropdown": "More",
     "admonition": "Note",
 }
-_DROPPED = {"bibliography", "toctree", "tableofcontents", "contents", "raw", "button-link"}
+_DROPPED = {"toctree", "tableofcontents", "contents", "raw", "button-link"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,11 @@ def _convert_lines(lines: list[str], page: Path) -> list[str]:
             position = end + 1
             continue
         if not re.match(r"^(\([\w:-]+\)=|%( .*)?)$", line):  # labels and comments
-            line = re.sub(r"^\$\$ \([\w:-]+\)$", "$$", line)  # the name of an equation
+            named = re.match(r"^\$\$ \(([\w:-]+)\)$", line)
+            if named:  # its name as its number, so that the text can speak of it
+                result += [rf"\tag{{{named[1]}}}", "$$"]
+                position += 1
+                continue
             result.append(_ROLE.sub(lambda role: _role(role, page), line))
         position += 1
     return result
@@ -120,6 +124,8 @@ def _render(directive: _Directive) -> list[str]:
         name = name.split("-")[0]  # exercise-start and the like
     if name in _DROPPED:
         return []
+    if name == "bibliography":
+        return ["The references stand at the foot of the rendered page."]
     if name == "math":
         return ["$$", *directive.body, "$$"]
     if name in ("figure", "image"):
@@ -167,6 +173,8 @@ def _symbol(tree: ast.AST, dotted: str) -> tuple[int, int]:
 
 def _role(role: re.Match, page: Path) -> str:
     name, text = role["name"], role["text"]
+    if name == "bibliography":
+        return ["The references stand at the foot of the rendered page."]
     if name == "math":
         return f"${text}$"
     if name.startswith("cite"):

@@ -32,9 +32,12 @@ PAGE = REPOSITORY / "book" / "start" / "page.md"
         ("```{solution-end}\n```", ""),
         (":::{figure} a.png\n:alt: words\n\nLook here.\n:::", "![words](a.png)\n\n*Look here.*"),
         ("```python\n{not}`touched`\n```", "```python\n{not}`touched`\n```"),
-        ("```{bibliography}\n:filter: docname in docnames\n```", ""),
+        (
+            "```{bibliography}\n:filter: docname in docnames\n```",
+            "The references stand at the foot of the rendered page.",
+        ),
         (":::{div} wide\nInside {term}`chip`.\n:::", "Inside chip."),
-        ("$$\nx\n$$ (name)", "$$\nx\n$$"),
+        ("$$\nx\n$$ (name)", "$$\nx\n\\tag{name}\n$$"),
     ],
 )
 def test_convert(myst, plain):
