@@ -8,6 +8,7 @@ PROFILE ?= fast
 PORT ?= 8000
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 export PYTHON TORCH_BACKEND
+export PYTHONUNBUFFERED := 1
 
 RUN := .venv/bin/python
 .DEFAULT_GOAL := help
