@@ -13,6 +13,7 @@ from visage.recognition.reproduce import (
     CHOSEN,
     PLAIN,
     development_pairs,
+    label,
     verify,
 )
 
@@ -96,6 +97,14 @@ def test_every_candidate_is_measured(invented):
     assert len(rows) == 2 * len(CANDIDATES)
     assert PLAIN in CANDIDATES
     assert CHOSEN in CANDIDATES
+
+
+def test_the_choice_is_the_recorded_best(monkeypatch):
+    monkeypatch.delenv("VISAGE_RESULTS", raising=False)
+    result = ledger.read("recognition/lfw_development")
+    eers = {row.name: row.ours for row in result.rows if row.name.startswith("eer_")}
+    assert min(eers, key=eers.get) == f"eer_{label(CHOSEN)}"
+    assert set(eers) == {f"eer_{label(setting)}" for setting in CANDIDATES}
 
 
 def test_development_pairs_keep_away_from_the_official_photographs():
