@@ -258,10 +258,10 @@ def read_network(path: str | Path) -> Network:
             f"{path} cannot be read ({error.strerror}); give a dlib network file."
         ) from error
     read = DlibReader(data, path.name)
-    if read.integer() != 1 or (loss := read.string()) != "loss_metric_2":
+    if read.integer() != 1 or read.string() != "loss_metric_2":
         raise read.unexpected("no metric loss")
-    del loss
-    read.floating(), read.floating()  # margin and distance threshold of the training loss
+    for _ in range(2):  # margin and distance threshold of the training loss
+        read.floating()
     versions = []
     while not versions or versions[-1] != 3:
         versions.append(read.integer())
