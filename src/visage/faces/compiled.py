@@ -1,0 +1,192 @@
+"""The compiled loops of the renderer: numba on the CPU, where tensors are NumPy arrays.
+
+Nothing here checks its input: `visage.faces.visibility`, `visage.faces.raster` and
+`visage.faces.shadow` do, and they hold the same in plain torch for other devices. Machine code is
+kept on disk (`cache=True`; without it each process would pay seconds) and the interpreter lock is
+let go of (`nogil=True`), so that threads of a data loader render side by side. Each loop uses one
+core: a batch is spread over workers, not over the threads of one call.
+"""
+
+import numpy as np
+from numba import njit
+
+MIN_DOUBLE_AREA = 1e-6
+"""Triangles of less than half of this area, in square pixels, are not drawn.
+
+The derivative of a barycentric weight grows as one over the area. The chance that such a sliver
+covers the centre of a pixel is below one in a million.
+"""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw(points, triangles, ids, key):
+    """Draw triangles (F, 3) into a z-buffer, the nearest key winning, the first of equal ones.
+
+    Args:
+        points: (B, V, 3) float64, pixels x and y, and a key that is linear in the picture.
+        triangles: (F, 3) int64.
+        ids: (B, H, W) int32, filled with -1; overwritten.
+        key: (B, H, W) float32, filled with infinity; overwritten.
+    """
+    count, height, width = ids.shape
+    for image in range(count):
+        p, nearest, owner = points[image], key[image], ids[image]
+        for face in range(len(triangles)):
+            a, b, c = triangles[face, 0], triangles[face, 1], triangles[face, 2]
+            ax, ay, bx, by, cx, cy = p[a, 0], p[a, 1], p[b, 0], p[b, 1], p[c, 0], p[c, 1]
+            # Most triangles of a small picture lie between pixel centres: leave early. The
+            # comparisons are false for NaN; clamping before the conversion keeps integers sane.
+            left = np.ceil(max(min(ax, bx, cx), 0.0))
+            right = np.floor(min(max(ax, bx, cx), width - 1.0))
+            top = np.ceil(max(min(ay, by, cy), 0.0))
+            bottom = np.floor(min(max(ay, by, cy), height - 1.0))
+            if not (left <= right and top <= bottom):
+                continue
+            area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+            if not (np.isfinite(area) and abs(area) >= MIN_DOUBLE_AREA):
+                continue
+            az, bz, cz = p[a, 2], p[b, 2], p[c, 2]
+            if not np.isfinite(az + bz + cz):
+                continue
+            if area < 0:
+                bx, by, bz, cx, cy, cz = cx, cy, cz, bx, by, bz
+            # An edge that goes up in the picture is a left edge, one that goes right a top edge.
+            ab = by < ay or (by == ay and bx > ax)
+            bc = cy < by or (cy == by and cx > bx)
+            ca = ay < cy or (ay == cy and ax > cx)
+            for y in range(int(top), int(bottom) + 1):
+                ady, bdy, cdy = ay - y, by - y, cy - y
+                for x in range(int(left), int(right) + 1):
+                    adx, bdx, cdx = ax - x, bx - x, cx - x
+                    u = bdx * cdy - bdy * cdx
+                    v = cdx * ady - cdy * adx
+                    w = adx * bdy - ady * bdx
+                    inside = (
+                        (u > 0 or (u == 0 and bc))
+                        and (v > 0 or (v == 0 and ca))
+                        and (w > 0 or (w == 0 and ab))
+                    )
+                    if inside:
+                        z = np.float32((u * az + v * bz + w * cz) / (u + v + w))
+                        if z < nearest[y, x]:
+                            nearest[y, x] = z
+                            owner[y, x] = face
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _from(corner, x, y):
+    return np.float64(corner[0]) - x, np.float64(corner[1]) - y
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weigh(points, triangles, ids, perspective, weights):
+    """Write barycentric weights (B, H, W, 3) of covered pixels into zeros."""
+    count, height, width = ids.shape
+    for image in range(count):
+        for y in range(height):
+            for x in range(width):
+                face = ids[image, y, x]
+                if face < 0:
+                    continue
+                a, b, c = triangles[face, 0], triangles[face, 1], triangles[face, 2]
+                p = points[image]
+                (ax, ay), (bx, by), (cx, cy) = (
+                    _from(p[a], x, y),
+                    _from(p[b], x, y),
+                    _from(p[c], x, y),
+                )
+                u, v, w = bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx
+                if perspective:
+                    u, v, w = u / p[a, 2], v / p[b, 2], w / p[c, 2]
+                total = u + v + w
+                if total != 0:
+                    weights[image, y, x, 0] = u / total
+                    weights[image, y, x, 1] = v / total
+                    weights[image, y, x, 2] = w / total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def weigh_backward(points, triangles, ids, perspective, gradient, result):
+    """Add to `result` (B, V, 3) float64 the derivative along `gradient` (B, H, W, 3) of `weigh`."""
+    count, height, width = ids.shape
+    for image in range(count):
+        p, r = points[image], result[image]
+        for y in range(height):
+            for x in range(width):
+                face = ids[image, y, x]
+                if face < 0:
+                    continue
+                a, b, c = triangles[face, 0], triangles[face, 1], triangles[face, 2]
+                (ax, ay), (bx, by), (cx, cy) = (
+                    _from(p[a], x, y),
+                    _from(p[b], x, y),
+                    _from(p[c], x, y),
+                )
+                u, v, w = bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx
+                az = bz = cz = 1.0
+                if perspective:
+                    az, bz, cz = np.float64(p[a, 2]), np.float64(p[b, 2]), np.float64(p[c, 2])
+                    u, v, w = u / az, v / bz, w / cz
+                total = u + v + w
+                if total == 0:
+                    continue
+                g = gradient[image, y, x]
+                mean = (g[0] * u + g[1] * v + g[2] * w) / total
+                du, dv, dw = (g[0] - mean) / total, (g[1] - mean) / total, (g[2] - mean) / total
+                if perspective:
+                    du, dv, dw = du / az, dv / bz, dw / cz
+                    r[a, 2] -= du * u
+                    r[b, 2] -= dv * v
+                    r[c, 2] -= dw * w
+                r[a, 0] += by * dw - cy * dv
+                r[a, 1] += cx * dv - bx * dw
+                r[b, 0] += cy * du - ay * dw
+                r[b, 1] += ax * dw - cx * du
+                r[c, 0] += ay * dv - by * du
+                r[c, 1] += bx * du - ax * dv
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mix(values, triangles, ids, weights, picture):
+    """Write weighted means of values (B or 1, V, C) at covered pixels into zeros (B, C, H, W)."""
+    count, height, width = ids.shape
+    shared = len(values) == 1
+    for image in range(count):
+        v = values[0 if shared else image]
+        for y in range(height):
+            for x in range(width):
+                face = ids[image, y, x]
+                if face < 0:
+                    continue
+                a, b, c = triangles[face, 0], triangles[face, 1], triangles[face, 2]
+                w = weights[image, y, x]
+                for channel in range(v.shape[1]):
+                    picture[image, channel, y, x] = (
+                        w[0] * v[a, channel] + w[1] * v[b, channel] + w[2] * v[c, channel]
+                    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def mix_backward(values, triangles, ids, weights, gradient, to_values, to_weights):
+    """Add the derivatives along `gradient` (B, C, H, W) of `mix` to zeros of the inputs' shapes."""
+    count, height, width = ids.shape
+    shared = len(values) == 1
+    for image in range(count):
+        v, r = values[0 if shared else image], to_values[0 if shared else image]
+        for y in range(height):
+            for x in range(width):
+                face = ids[image, y, x]
+                if face < 0:
+                    continue
+                a, b, c = triangles[face, 0], triangles[face, 1], triangles[face, 2]
+                w = weights[image, y, x]
+                da = db = dc = w[0] * 0
+                for channel in range(v.shape[1]):
+                    g = gradient[image, channel, y, x]
+                    r[a, channel] += w[0] * g
+                    r[b, channel] += w[1] * g
+                    r[c, channel] += w[2] * g
+                    da += v[a, channel] * g
+                    db += v[b, channel] * g
+                    dc += v[c, channel] * g
+                to_weights[image, y, x] = da, db, dc
