@@ -46,6 +46,15 @@ def test_table_holds_every_row_and_how_to_repeat_it():
     assert "tar far 1e-3: 0.9877 fraction (published: 0.9938)" in repr(table)
 
 
+def test_table_shows_the_rows_asked_for():
+    table = draw.result_table(result(), {"missed": "faces <not> found"})
+    assert "faces &lt;not&gt; found" in table.html
+    assert "published" not in table.html  # nobody published this one
+    assert "0.9877" not in table.html
+    with pytest.raises(KeyError):
+        draw.result_table(result(), {"unknown": "?"})
+
+
 def test_markup_is_escaped():
     assert "&lt;works&gt;" in draw.protocol(result()).html
 

@@ -34,20 +34,32 @@ class Markup:
         return self.text
 
 
-def result_table(result: ledger.Result) -> Markup:
-    """Set a ledger entry as a table: what was measured, the published value, ours, unit and n."""
+def result_table(result: ledger.Result, names: Mapping[str, str] | None = None) -> Markup:
+    """Set a ledger entry as a table: what was measured, the published value, ours, unit and n.
+
+    Args:
+        result: from `ledger.read`.
+        names: which rows to show, in this order, and what to call each; all of them if None.
+
+    Raises:
+        KeyError: the entry has no row of a name.
+    """
+    by_name = {row.name: row for row in result.rows}
+    names = names or {name: name.replace("_", " ") for name in by_name}
+    published = any(by_name[name].paper is not None for name in names)
     rows, lines = [], [f"{result.id}: {result.claim}"]
-    for row in result.rows:
+    for name, label in names.items():
+        row = by_name[name]
         paper = "" if row.paper is None else _number(row.paper)
         n = "" if row.n is None else f"{row.n:,}"
-        label = row.name.replace("_", " ")
-        cells = (label, paper, _number(row.ours), row.unit, n)
+        cells = (label, *([paper] if published else []), _number(row.ours), row.unit, n)
         rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
         lines.append(
             f"  {label}: {_number(row.ours)} {row.unit}"
             + (f" (published: {paper})" if paper else "")
         )
-    header = "".join(f"<th>{t}</th>" for t in ("measured", "published", "ours", "unit", "n"))
+    titles = ("measured", *(["published"] if published else []), "ours", "unit", "n")
+    header = "".join(f"<th>{title}</th>" for title in titles)
     when = (
         f"{result.profile} profile, seed {result.seed}, {result.seconds:.0f} s on {result.device}"
     )
