@@ -60,7 +60,7 @@ def _locator_card(trained: Trained) -> Card:
         must_not_be_used_for=(
             "Surveillance, identifying people, or deciding anything about a person. It was trained "
             "on public figures, mostly adult, male and light-skinned; expect larger errors on "
-            "others, and on faces turned by more than 30 degrees."
+            "others, and on faces turned by more than 30 degrees. A cat's face can pass for one."
         ),
     )
 
@@ -68,7 +68,7 @@ def _locator_card(trained: Trained) -> Card:
 RECIPES: dict[str, Recipe] = {
     "locator": Recipe(
         name="locator",
-        summary="five points of a face in a rough crop, for the browser (15 minutes on one core)",
+        summary="five points of a face in a rough crop, for the browser (20 minutes on one core)",
         config=TrainingConfig(
             steps=4000,
             batch_size=32,
