@@ -34,23 +34,23 @@ def result(**changes):
 def test_table_holds_every_row_and_how_to_repeat_it():
     table = draw.result_table(result())
     for text in (
-        "0.9938",
-        "0.9877",
+        "99.38%",
+        "98.77%",
         "6,000",
-        "58",
+        "58 photographs",
         "3.21e-06",
         "visage reproduce recognition/test",
         "seed 3",
     ):
         assert text in table.html
-    assert "tar far 1e-3: 0.9877 fraction (published: 0.9938)" in repr(table)
+    assert "tar far 1e-3: 98.77% (published: 99.38%)" in repr(table)
 
 
 def test_table_shows_the_rows_asked_for():
     table = draw.result_table(result(), {"missed": "faces <not> found"})
     assert "faces &lt;not&gt; found" in table.html
     assert "published" not in table.html  # nobody published this one
-    assert "0.9877" not in table.html
+    assert "98.77" not in table.html
     with pytest.raises(KeyError):
         draw.result_table(result(), {"unknown": "?"})
 

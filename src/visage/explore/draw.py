@@ -50,23 +50,21 @@ def result_table(result: ledger.Result, names: Mapping[str, str] | None = None) 
     rows, lines = [], [f"{result.id}: {result.claim}"]
     for name, label in names.items():
         row = by_name[name]
-        paper = "" if row.paper is None else _number(row.paper)
+        paper = "" if row.paper is None else _amount(row.paper, row.unit)
+        ours = _amount(row.ours, row.unit)
         n = "" if row.n is None else f"{row.n:,}"
-        cells = (label, *([paper] if published else []), _number(row.ours), row.unit, n)
+        cells = (label, *([paper] if published else []), ours, n)
         rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
-        lines.append(
-            f"  {label}: {_number(row.ours)} {row.unit}"
-            + (f" (published: {paper})" if paper else "")
-        )
-    titles = ("measured", *(["published"] if published else []), "ours", "unit", "n")
+        lines.append(f"  {label}: {ours}" + (f" (published: {paper})" if paper else ""))
+    titles = ("measured", *(["published"] if published else []), "ours", "n")
     header = "".join(f"<th>{title}</th>" for title in titles)
     when = (
-        f"{result.profile} profile, seed {result.seed}, {result.seconds:.0f} s on {result.device}"
+        f"Profile {result.profile}, seed {result.seed}, {result.seconds:.0f} s on {result.device}"
     )
     html = (
         '<div class="visage-result"><table class="table"><thead><tr>'
         f"{header}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        f"<p><code>visage reproduce {escape(result.id)}</code> · {escape(when)}</p></div>"
+        f"<p>Repeat it: <code>visage reproduce {escape(result.id)}</code>. {escape(when)}.</p></div>"
     )
     return Markup(html, "\n".join(lines))
 
@@ -75,6 +73,13 @@ def protocol(result: ledger.Result) -> Markup:
     """Say how a ledger entry was measured, in its own words."""
     text = f"{result.claim} {result.protocol}"
     return Markup(f'<blockquote class="visage-protocol"><p>{escape(text)}</p></blockquote>', text)
+
+
+def _amount(value: float, unit: str) -> str:
+    """A number with its unit; fractions as per cent."""
+    if unit == "fraction":
+        return f"{100 * value:.2f}%"
+    return f"{_number(value)} {unit}".rstrip()
 
 
 def _number(value: float) -> str:

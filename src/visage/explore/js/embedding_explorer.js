@@ -83,7 +83,7 @@ function render({ model, el }) {
     const canvas = html("canvas", { width: CHIP_SIZE, height: CHIP_SIZE, role: "img", "aria-label": role === "probe" ? "The changed face" : "The reference face" });
     const caption = html("span", { class: "vx-name" });
     const input = html("input", { type: "file", accept: "image/*", class: "vx-file", "aria-label": `Photograph for the ${role}` });
-    const pick = html("label", { class: "vx-button" }, "Your photograph…", input);
+    const pick = html("label", { class: "vx-button" }, "Your photo…", input);
     input.addEventListener("change", () => input.files[0] && replace(role, input.files[0]).finally(() => (input.value = "")));
     const title = role === "probe" ? "Changed" : "Reference";
     return { role, canvas, caption, figure: html("figure", { class: "vx-face" }, canvas, html("figcaption", {}, html("strong", {}, title), caption, pick)) };
