@@ -64,7 +64,8 @@ def result_table(result: ledger.Result, names: Mapping[str, str] | None = None) 
     html = (
         '<div class="visage-result"><table class="table"><thead><tr>'
         f"{header}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        f"<p>Repeat it: <code>visage reproduce {escape(result.id)}</code>. {escape(when)}.</p></div>"
+        f"<p>Repeat it: <code>visage reproduce {escape(result.id)}</code>. "
+        f"{escape(when)}.</p></div>"
     )
     return Markup(html, "\n".join(lines))
 
