@@ -152,8 +152,8 @@ def reproduce_locator(profile: Profile, seed: int) -> tuple[Result, Figure]:
         id="recognition/locator",
         paper=None,
         claim=(
-            "A network of 0.3 million weights finds dlib's five points in a rough square crop, "
-            "well enough that the recogniser hardly notices the difference."
+            "A network of 0.3 million weights finds dlib's five points in a rough square crop; the "
+            "embedding then moves by a small part of the distance that separates people."
         ),
         protocol=(
             "First photographs of LFW people that were not trained on. Start: dlib's box, moved by "
