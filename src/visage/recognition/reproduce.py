@@ -331,7 +331,7 @@ def _figure(plain: Verified, best: Verified) -> Figure:
         left.text(x, 0.95, name, color=colour, ha=side, transform=left.transAxes)
     left.axvline(plain.threshold, color=ink, linestyle="--", linewidth=1)
     left.annotate(
-        f"threshold {plain.threshold:.3f}",
+        f"threshold\n{plain.threshold:.3f}",
         (plain.threshold, left.get_ylim()[1]),
         xytext=(4, -4),
         textcoords="offset points",
