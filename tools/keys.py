@@ -9,7 +9,7 @@ it happens. It holds
   anywhere in the cells or in those library files; all of ``results/`` for cells that call
   ``list_results``,
 - the version of Python and of every installed package, and the platform,
-- the folder of photographs that VISAGE_DATA names.
+- the folder that VISAGE_DATA names, where the cells or those library files mention it.
 """
 
 from __future__ import annotations
@@ -47,19 +47,23 @@ def chapter_key(book: Book, notebook: Mapping, parameters: Mapping[str, object])
     return {
         "cells": digest(json.dumps(cells).encode()),
         "parameters": dict(parameters),
-        "photographs": os.environ.get("VISAGE_DATA", ""),
         **reached,
         **environment(),
     }
 
 
 def reached_files(book: Book, sources: Iterable[str]) -> Key:
-    """Hashes of the library files that code reaches, and of the data files that they name."""
+    """Hashes of the library files that code reaches, and of the data and photographs they name."""
     sources = list(sources)
     library = Library(book.root / "src" / book.package).closure(sources)
     texts = sources + [path.read_text("utf-8") for path in library if path.suffix == ".py"]
     named = named_data(book.root, texts, every_result="list_results" in "\n".join(sources))
-    return {"library": hashes(book.root, library), "data": hashes(book.root, named)}
+    photographs = any("VISAGE_DATA" in text for text in texts)
+    return {
+        "library": hashes(book.root, library),
+        "data": hashes(book.root, named),
+        "photographs": os.environ.get("VISAGE_DATA", "") if photographs else "",
+    }
 
 
 def named_data(root: Path, texts: Iterable[str], every_result: bool) -> set[Path]:

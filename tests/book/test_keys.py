@@ -108,7 +108,11 @@ def test_every_part_of_a_key_counts(tiny_book, monkeypatch):
     (tiny_book.root / "src/tiny/b.py").write_text("NUMBER = 8")
     assert why(*same) == "src/tiny/b.py changed"
     monkeypatch.setenv("VISAGE_DATA", "/somewhere/else")
-    assert why(*same) == "photographs changed"
+    assert "photographs" not in why(*same)
+    asks = (*same, "os.environ['VISAGE_DATA']")
+    old = chapter_key(tiny_book, _notebook(*asks), {"PROFILE": "fast"})
+    monkeypatch.setenv("VISAGE_DATA", "/elsewhere/again")
+    assert why(*asks) == "photographs changed"
 
 
 def test_versions_are_part_of_the_environment():
