@@ -9,15 +9,6 @@ from visage.photos.landmarks import find_face
 from visage.recognition.encoder import load_encoder
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Small batches: two threads mostly wait for each other, above all in parallel tests."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="session")
 def encoder():
     return load_encoder("dlib_resnet")
