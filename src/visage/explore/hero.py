@@ -102,7 +102,7 @@ def _square(
 
 
 def _picture(axes: Axes, image: Tensor) -> None:
-    axes.imshow(image[0].permute(1, 2, 0).clamp(0, 1), interpolation="antialiased")
+    axes.imshow(image[0].permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="antialiased")
     _round_corners(axes)
 
 
@@ -140,7 +140,7 @@ def _maps(figure: Figure, maps: Tensor, *, left: float, side: float) -> None:
     for k, channel in enumerate(chosen.tolist()):
         row, column = divmod(k, 2)
         axes = _square(figure, left + column * (side + 0.08), 2.68 - row * (side + 0.08), side)
-        axes.imshow(maps[channel], cmap="viridis", interpolation="bilinear")
+        axes.imshow(maps[channel].numpy(), cmap="viridis", interpolation="bilinear")
         _round_corners(axes)
 
 

@@ -154,7 +154,7 @@ def expose(images: Tensor, stops: float) -> Tensor:
         (B, C, H, W), sRGB-encoded in [0, 1].
 
     >>> expose(torch.full((1, 3, 1, 1), 0.5), -1.0)[0, 0]
-    tensor([[0.3607]])
+    tensor([[0.3608]])
     """
     if stops == 0:
         return images
