@@ -20,6 +20,8 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor
 
+from visage.faces.directions import unit
+
 NEAR = 1.0
 """mm in front of a perspective camera; what is nearer, or behind it, is not in the picture."""
 
@@ -286,7 +288,7 @@ class Perspective(Camera):
 
     def towards_viewer(self, positions: Tensor) -> Tensor:
         """Unit vectors (B, 3, H, W) to the camera, for positions (B, 3, H, W) in the view frame."""
-        return -torch.nn.functional.normalize(positions, dim=1, eps=NEAR)
+        return -unit(positions)
 
     def magnified(self, factor: int) -> Self:
         """The same picture with `factor` times as many pixels each way."""

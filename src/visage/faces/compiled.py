@@ -17,6 +17,27 @@ The derivative of a barycentric weight grows as one over the area. The chance th
 covers the centre of a pixel is below one in a million.
 """
 
+REACH = 60.0
+"""mm before a surface within which something is sure to be found that shadows it softly."""
+
+BIAS = 1.0
+"""mm that something must stand before a surface to begin to shadow it."""
+
+RAMP = 1.5
+"""mm over which the shadow comes in, so that neither noise nor steps show."""
+
+MIN_HALF_SHADOW = 1.0
+"""Texels: no shadow has a sharper edge, or its texels would show."""
+
+SLACK = 0.1
+"""Radians by which an interpolated normal may differ from the triangle's own.
+
+Without it a surface of flat triangles, lit from the side, would shadow itself in stripes.
+"""
+
+MIN_COSINE = 0.2
+"""The tangent plane of a surface that the light grazes is too steep to compare with."""
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def draw(points, triangles, ids, key):
@@ -190,3 +211,83 @@ def mix_backward(values, triangles, ids, weights, gradient, to_values, to_weight
                     db += v[b, channel] * g
                     dc += v[c, channel] * g
                 to_weights[image, y, x] = da, db, dc
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def soften(positions, normals, frame, sine, spread, depth, taps, disc, visible):
+    """Write the share of the key light that reaches each pixel; see `visage.faces.shadow`.
+
+    Args:
+        positions: (B, 3, H, W) float32, mm.
+        normals: (B, 3, H, W) float32.
+        frame: (B, 3, 4) float32, from positions to texels x, y and depth.
+        sine: (B,) float32, of the light's angular radius.
+        spread: (B,) float32, radius of the half-shadow in texels, per mm to what casts it.
+        depth: (B, S, S) float32, mm.
+        taps: (B,) int64, how many points of the disc to use, every second one for the search.
+        disc: (B, K, 3) float32, points in the unit disc, and their distances from its middle.
+        visible: (B, H, W) float32, zeros; overwritten.
+    """
+    count, height, width = visible.shape
+    for image in range(count):
+        f = frame[image]
+        scale = np.sqrt(f[0, 0] ** 2 + f[0, 1] ** 2 + f[0, 2] ** 2)
+        for row in range(height):
+            for column in range(width):
+                n = normals[image, :, row, column]
+                cosine = -(f[2, 0] * n[0] + f[2, 1] * n[1] + f[2, 2] * n[2])
+                if not (cosine > -sine[image] and (n[0] != 0 or n[1] != 0 or n[2] != 0)):
+                    continue
+                p = positions[image, :, row, column]
+                x = f[0, 0] * p[0] + f[0, 1] * p[1] + f[0, 2] * p[2] + f[0, 3]
+                y = f[1, 0] * p[0] + f[1, 1] * p[1] + f[1, 2] * p[2] + f[1, 3]
+                z = f[2, 0] * p[0] + f[2, 1] * p[1] + f[2, 2] * p[2] + f[2, 3]
+                steep = max(cosine, np.float32(MIN_COSINE)) * scale
+                tilt_x = (f[0, 0] * n[0] + f[0, 1] * n[1] + f[0, 2] * n[2]) / (steep * scale)
+                tilt_y = (f[1, 0] * n[0] + f[1, 1] * n[1] + f[1, 2] * n[2]) / (steep * scale)
+                slack = np.float32(SLACK) * scale / (steep * steep)
+                place = (x, y, z, tilt_x, tilt_y, slack)
+                hidden = _hidden(place, spread[image], depth[image], disc[image, : taps[image]])
+                visible[image, row, column] = 1 - hidden
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hidden(place, spread, depth, disc):
+    """Compare a place, in texels and mm, with a shadow map (S, S)."""
+    x, y, z, tilt_x, tilt_y, slack = place
+    last, none = np.float32(len(depth) - 1), np.float32(0)
+    if not (0 <= x <= last and 0 <= y <= last and np.isfinite(z)):
+        return none
+    total = distance = none
+    reach = max(np.float32(REACH) * spread, np.float32(2 * MIN_HALF_SHADOW))
+    for k in range(0, len(disc), 2):
+        u = min(max(x + reach * disc[k, 0], none), last)
+        v = min(max(y + reach * disc[k, 1], none), last)
+        i, j = int(u + np.float32(0.5)), int(v + np.float32(0.5))
+        weight = _hides(
+            z + tilt_x * (i - x) + tilt_y * (j - y) - slack * reach * disc[k, 2] - depth[j, i]
+        )
+        total += weight
+        distance += weight * (z - depth[j, i])
+    # Fully lit, or deep in the shadow: most pixels are done here.
+    if total == 0 or total == (len(disc) + 1) // 2:
+        return np.float32(total > 0)
+    half = max(spread * distance / total, np.float32(MIN_HALF_SHADOW))
+    total = none
+    for k in range(len(disc)):
+        u = min(max(x + half * disc[k, 0], none), last)
+        v = min(max(y + half * disc[k, 1], none), last)
+        i, j = min(int(u), len(depth) - 2), min(int(v), len(depth) - 2)
+        plane = z + tilt_x * (i - x) + tilt_y * (j - y) - slack * half * disc[k, 2]
+        a, b = _hides(plane - depth[j, i]), _hides(plane + tilt_x - depth[j, i + 1])
+        upper = a + (u - i) * (b - a)
+        a = _hides(plane + tilt_y - depth[j + 1, i])
+        b = _hides(plane + tilt_x + tilt_y - depth[j + 1, i + 1])
+        lower = a + (u - i) * (b - a)
+        total += upper + (v - j) * (lower - upper)
+    return np.float32(total / len(disc))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hides(gap):
+    return min(max((gap - np.float32(BIAS)) * np.float32(1 / RAMP), np.float32(0)), np.float32(1))
