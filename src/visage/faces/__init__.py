@@ -1,0 +1,1 @@
+"""The synthetic world: people with known answers, drawn by a differentiable renderer."""
