@@ -10,6 +10,8 @@ core: a batch is spread over workers, not over the threads of one call.
 import numpy as np
 from numba import njit
 
+_TINY = np.finfo(np.float64).tiny
+
 MIN_DOUBLE_AREA = 1e-6
 """Triangles of less than half of this area, in square pixels, are not drawn.
 
@@ -71,10 +73,11 @@ def draw(points, triangles, ids, key):
                 continue
             if area < 0:
                 bx, by, bz, cx, cy, cz = cx, cy, cz, bx, by, bz
-            # An edge that goes up in the picture is a left edge, one that goes right a top edge.
-            ab = by < ay or (by == ay and bx > ax)
-            bc = cy < by or (cy == by and cx > bx)
-            ca = ay < cy or (ay == cy and ax > cx)
+            # A left edge goes up in the picture, a top edge to the right: they hold the pixels
+            # that lie on them, with E = 0. The others ask for more.
+            ab = 0.0 if (by < ay) | ((by == ay) & (bx > ax)) else _TINY
+            bc = 0.0 if (cy < by) | ((cy == by) & (cx > bx)) else _TINY
+            ca = 0.0 if (ay < cy) | ((ay == cy) & (ax > cx)) else _TINY
             for y in range(int(top), int(bottom) + 1):
                 ady, bdy, cdy = ay - y, by - y, cy - y
                 for x in range(int(left), int(right) + 1):
@@ -82,12 +85,7 @@ def draw(points, triangles, ids, key):
                     u = bdx * cdy - bdy * cdx
                     v = cdx * ady - cdy * adx
                     w = adx * bdy - ady * bdx
-                    inside = (
-                        (u > 0 or (u == 0 and bc))
-                        and (v > 0 or (v == 0 and ca))
-                        and (w > 0 or (w == 0 and ab))
-                    )
-                    if inside:
+                    if (u >= bc) & (v >= ca) & (w >= ab):
                         z = np.float32((u * az + v * bz + w * cz) / (u + v + w))
                         if z < nearest[y, x]:
                             nearest[y, x] = z
@@ -251,7 +249,8 @@ def soften(positions, normals, frame, sine, spread, depth, taps, disc, visible):
                 visible[image, row, column] = 1 - hidden
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+# Averages need no fixed order of summation. NaN and infinity still mean what they mean.
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
 def _hidden(place, spread, depth, disc):
     """Compare a place, in texels and mm, with a shadow map (S, S)."""
     x, y, z, tilt_x, tilt_y, slack = place

@@ -64,7 +64,8 @@ def ggx(
         n_l * (n_v.square() * (1 - squared) + squared).sqrt()
         + n_v * (n_l.square() * (1 - squared) + squared).sqrt()
     )
-    fresnel = f0 + (1 - f0) * (1 - dot(half, light)).clamp(min=0) ** 5
+    oblique = (1 - dot(half, light)).clamp(min=0)
+    fresnel = f0 + (1 - f0) * oblique.square().square() * oblique
     return (distribution * masking * fresnel * n_l).masked_fill(~facing, 0)
 
 
@@ -83,7 +84,8 @@ def lambert(cosine: Tensor, radius: Tensor) -> Tensor:
         (B, 1, H, W).
     """
     s = radius.sin().clamp(min=1e-3)[:, None, None, None]
-    return torch.where(cosine > s, cosine, (cosine + s).clamp(min=0).square() / (4 * s))
+    cut = cosine.clamp(-s, s) + s  # clamps are ten times faster than `where` on a CPU
+    return cut.square() / (4 * s) + (cosine - s).clamp(min=0)
 
 
 def reflect(
@@ -113,16 +115,16 @@ def reflect(
     Returns:
         (B, 3, H, W), linear, not clipped: bright light exceeds 1.
     """
-    key = light.key_colour[:, :, None, None] * key_visibility
     cosine = dot(normals, light.key_direction[:, :, None, None])
-    lit = lambert(cosine, light.key_radius)
-    diffuse = albedo * (ambient_visibility * shade(normals, light.ambient) + key * lit)
     # A wide light widens its highlight: α grows by a third of its size (Karis 2013).
     roughness = torch.as_tensor(roughness, dtype=albedo.dtype, device=albedo.device)
     alpha = roughness.square() + light.key_radius.sin()[:, None, None, None] / 3
-    wide = alpha.clamp(max=1).sqrt()
-    shine = ggx(normals, light.key_direction, towards_viewer, wide)
-    return diffuse + key * (math.pi * specular * shine)
+    shine = ggx(normals, light.key_direction, towards_viewer, alpha.clamp(max=1).sqrt())
+    shine = shine * (math.pi * specular) * key_visibility
+    lit = lambert(cosine, light.key_radius) * key_visibility
+    ambient = shade(normals, light.ambient) * ambient_visibility
+    colour = light.key_colour[:, :, None, None]
+    return albedo * torch.addcmul(ambient, colour, lit) + colour * shine
 
 
 def encode_srgb(linear: Tensor) -> Tensor:
@@ -132,7 +134,7 @@ def encode_srgb(linear: Tensor) -> Tensor:
     tensor([0.0000, 0.0404, 0.5000, 1.0000])
     """
     curve = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-    return torch.where(linear <= 0.0031308, 12.92 * linear, curve)
+    return torch.minimum(12.92 * linear, curve)  # the line is below the curve where it counts
 
 
 def decode_srgb(encoded: Tensor) -> Tensor:

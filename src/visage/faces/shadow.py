@@ -21,7 +21,7 @@ from visage.faces.compiled import BIAS, MIN_COSINE, MIN_HALF_SHADOW, RAMP, REACH
 from visage.faces.directions import axes, golden_spiral
 from visage.faces.raster import RasterError, z_buffer
 
-_MIN_TAPS, _MAX_TAPS = 12, 40
+_MIN_TAPS, _MAX_TAPS = 10, 32
 _EMPTY = 1e6  # mm; a number, because infinity times zero is not one
 
 
@@ -65,19 +65,17 @@ def shadow_map(
         raise RasterError(f"the shadow map is {size}×{size}; give at least 8×8")
     vertices, direction = vertices.detach(), direction.detach().to(vertices.dtype)
     turn = axes(direction)
-    seen = vertices @ turn.mT
+    seen = turn @ vertices.mT  # (B, 3, V)
     if vertices.shape[1]:
-        low, high = seen.aminmax(dim=1)
+        low, high = seen.aminmax(dim=2)
     else:
         low = high = vertices.new_zeros(len(vertices), 3)
     # A margin of one texel, so that each pixel's four neighbours exist.
     scale = (size - 3) / (high - low)[:, :2].amax(1).clamp(min=1e-3)
-    shift = 1 - low * scale[:, None]
-    rows = [scale[:, None] * turn[:, 0], scale[:, None] * turn[:, 1], -turn[:, 2]]
-    offset = torch.stack([shift[:, 0], shift[:, 1], torch.zeros_like(scale)], 1)
-    frame = torch.cat([torch.stack(rows, 1), offset[:, :, None]], 2)
-    points = _apply(frame, vertices)
-    depth = z_buffer(points, triangles, size, size)[1]
+    sizes = torch.stack([scale, scale, -torch.ones_like(scale)], 1)[:, :, None]
+    offset = torch.cat([1 - low[:, :2] * scale[:, None], torch.zeros_like(low[:, 2:])], 1)
+    frame = torch.cat([sizes * turn, offset[:, :, None]], 2)
+    depth = z_buffer((sizes * seen + offset[:, :, None]).mT, triangles, size, size)[1]
     return ShadowMap(depth.clamp(max=_EMPTY), frame, scale)
 
 
@@ -183,7 +181,3 @@ def _soften_torch(
     visible = facing.float()
     visible[image[:, 0], pixel] -= hidden
     return visible.unflatten(1, positions.shape[2:])
-
-
-def _apply(frame: Tensor, vertices: Tensor) -> Tensor:
-    return vertices @ frame[:, :, :3].mT + frame[:, None, :, 3]
