@@ -124,7 +124,8 @@ def test_visibility_in_torch(benchmark, head):
     """The path of other devices, on this one."""
     vertices, _, triangles = head
     points = visibility._with_key(cameras(128).project(vertices[None]), False)
-    ids, _ = benchmark(visibility._draw_torch, points, triangles, 128, 128)
+    nothing = torch.full((BATCH, 128, 128), -torch.inf)
+    ids, _ = benchmark(visibility._draw_torch, points, triangles, nothing)
     report(benchmark)
     expected = visible_triangles(points, triangles, 128, 128)
     assert torch.equal(ids, expected)

@@ -74,6 +74,17 @@ def test_nothing_from_below():
     assert ggx(picture(0 * UP), UP, UP[..., None, None], 0.5).item() == 0
 
 
+def test_polished_and_nothing_have_finite_derivatives():
+    """A roughness map is zero at the background."""
+    roughness = torch.zeros(1, 1, 1, 1, dtype=torch.float64, requires_grad=True)
+    normals = (1.0 * picture(UP)).requires_grad_()
+    shine = ggx(normals, UP, UP[..., None, None], roughness)
+    shine.sum().backward()
+    assert shine.isfinite().all()
+    assert normals.grad.isfinite().all()
+    assert roughness.grad.isfinite().all()
+
+
 def test_smooth_highlights_keep_their_digits():
     """In float32, against float64: 1 - (n·h)² would be wrong by a tenth here."""
     normals = picture(tilted(torch.linspace(0, 3, 50)))

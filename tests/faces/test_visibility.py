@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visage.faces import visibility
-from visage.faces.raster import BACKGROUND, RasterError, visible_triangles, z_buffer
+from visage.faces.raster import (
+    BACKGROUND,
+    RasterError,
+    visible_layers,
+    visible_triangles,
+    z_buffer,
+)
 
 TRIANGLE = torch.tensor([[0, 1, 2]])
 
@@ -17,7 +23,8 @@ TRIANGLE = torch.tensor([[0, 1, 2]])
 def in_torch(points, triangles, height, width, *, perspective=False):
     """The path of other devices, on the CPU."""
     points = visibility._with_key(points, perspective)
-    return visibility._draw_torch(points, triangles, height, width)[0]
+    nothing = torch.full((len(points), height, width), -torch.inf)
+    return visibility._draw_torch(points, triangles, nothing)[0]
 
 
 BOTH = pytest.mark.parametrize("draw", [visible_triangles, in_torch], ids=["compiled", "torch"])
@@ -118,7 +125,8 @@ def test_both_draw_the_same_picture(corners, random, perspective, dtype):
     triangles = torch.tensor([[random.randrange(len(corners)) for _ in "abc"] for _ in range(9)])
     ids, depth = z_buffer(points, triangles, 9, 10, perspective=perspective)
     key = visibility._with_key(points, perspective)
-    torch_ids, torch_key = visibility._draw_torch(key, triangles, 9, 10)
+    nothing = torch.full(ids.shape, -torch.inf)
+    torch_ids, torch_key = visibility._draw_torch(key, triangles, nothing)
     assert torch.equal(ids, torch_ids)
     seen = ids >= 0
     assert torch.equal(depth[seen], (-1 / torch_key if perspective else torch_key)[seen])
@@ -183,6 +191,22 @@ def test_the_nearest_wins_and_the_first_of_equals(draw):
     assert (draw(points, triangles[:2], 4, 4) == 0).all()
     behind = points * points.new_tensor([1, 1, -1])
     assert (draw(behind, triangles, 4, 4)[:, 1:, 1:] == 0).all()
+
+
+@pytest.mark.parametrize("path", ["compiled", "torch"])
+@pytest.mark.parametrize("perspective", [False, True])
+def test_layers(monkeypatch, path, perspective):
+    """Each pixel's triangles one at a time, sorted by depth."""
+    points, triangles = soup(4, triangles=12, size=10)
+    if path == "torch":
+        monkeypatch.setattr(visibility, "_draw_compiled", visibility._draw_torch)
+    layers = visible_layers(points, triangles, 10, 9, 6, perspective=perspective)
+    monkeypatch.undo()
+    alone = [z_buffer(points, one[None], 10, 9, perspective=perspective)[1] for one in triangles]
+    depth, order = torch.stack(alone, 1).sort(dim=1)
+    expected = order.masked_fill(depth == torch.inf, BACKGROUND)[:, :6]
+    assert torch.equal(layers.long(), expected)
+    assert (layers[:, 2] >= 0).any()
 
 
 DEGENERATE = {
@@ -265,6 +289,11 @@ def test_threads_side_by_side():
 
 
 POINTS = torch.zeros(1, 3, 3)
+
+
+def test_no_layers():
+    with pytest.raises(RasterError, match="give at least 1"):
+        visible_layers(POINTS, TRIANGLE, 4, 4, 0)
 
 
 @pytest.mark.parametrize(

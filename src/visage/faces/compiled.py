@@ -42,18 +42,19 @@ MIN_COSINE = 0.2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def draw(points, triangles, ids, key):
+def draw(points, triangles, beyond, ids, key):
     """Draw triangles (F, 3) into a z-buffer, the nearest key winning, the first of equal ones.
 
     Args:
         points: (B, V, 3) float64, pixels x and y, and a key that is linear in the picture.
         triangles: (F, 3) int64.
+        beyond: (B, H, W) float32; only greater keys are drawn.
         ids: (B, H, W) int32, filled with -1; overwritten.
         key: (B, H, W) float32, filled with infinity; overwritten.
     """
     count, height, width = ids.shape
     for image in range(count):
-        p, nearest, owner = points[image], key[image], ids[image]
+        p, before, nearest, owner = points[image], beyond[image], key[image], ids[image]
         for face in range(len(triangles)):
             a, b, c = triangles[face, 0], triangles[face, 1], triangles[face, 2]
             ax, ay, bx, by, cx, cy = p[a, 0], p[a, 1], p[b, 0], p[b, 1], p[c, 0], p[c, 1]
@@ -87,7 +88,7 @@ def draw(points, triangles, ids, key):
                     w = adx * bdy - ady * bdx
                     if (u >= bc) & (v >= ca) & (w >= ab):
                         z = np.float32((u * az + v * bz + w * cz) / (u + v + w))
-                        if z < nearest[y, x]:
+                        if before[y, x] < z < nearest[y, x]:
                             nearest[y, x] = z
                             owner[y, x] = face
 

@@ -28,6 +28,7 @@ from visage.faces.visibility import (
     RasterError,
     check_mesh,
     check_triangles,
+    visible_layers,
     visible_triangles,
     z_buffer,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "RasterError",
     "barycentric",
     "interpolate",
+    "visible_layers",
     "visible_triangles",
     "z_buffer",
 ]

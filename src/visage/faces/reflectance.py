@@ -17,8 +17,9 @@ from visage.faces.light import Light
 SKIN_F0 = 0.028
 """Reflectance of skin at normal incidence: a refractive index of 1.4 (d'Eon and Luebke 2007)."""
 
-# Below this cosine a grazing view or light would divide by nothing.
+# Grazing cosines and polished surfaces would divide by nothing.
 _GRAZING = 1e-4
+_POLISHED = 0.03
 
 
 def ggx(
@@ -38,7 +39,7 @@ def ggx(
         towards_light: (B, 3), unit vectors.
         towards_viewer: (B, 3, H, W), or 1 instead of B, H and W, unit vectors, as the camera's
             `towards_viewer` gives them.
-        roughness: number or (B, 1, H, W), in (0, 1]; 0.1 is a wet eye, 0.3 to 0.5 is skin.
+        roughness: number or (B, 1, H, W), in [0.03, 1]; 0.1 is a wet eye, 0.3 to 0.5 is skin.
         f0: reflectance at normal incidence.
 
     Returns:
@@ -54,7 +55,8 @@ def ggx(
     n_l, n_v = dot(normals, light), dot(normals, towards_viewer)
     facing = (n_l > 0) & (n_v > 0)
     n_l, n_v = n_l.clamp(min=_GRAZING), n_v.clamp(min=_GRAZING)
-    squared = torch.as_tensor(roughness, dtype=normals.dtype, device=normals.device) ** 4  # α²
+    roughness = torch.as_tensor(roughness, dtype=normals.dtype, device=normals.device)
+    squared = roughness.clamp(min=_POLISHED) ** 4  # α²
     # 1 - (n·h)² would lose its digits at the highlight of a smooth surface.
     difference = normals - half
     chord = dot(difference, difference)  # 2 - 2 n·h
@@ -119,7 +121,7 @@ def reflect(
     # A wide light widens its highlight: α grows by a third of its size (Karis 2013).
     roughness = torch.as_tensor(roughness, dtype=albedo.dtype, device=albedo.device)
     alpha = roughness.square() + light.key_radius.sin()[:, None, None, None] / 3
-    shine = ggx(normals, light.key_direction, towards_viewer, alpha.clamp(max=1).sqrt())
+    shine = ggx(normals, light.key_direction, towards_viewer, alpha.clamp(_POLISHED**2, 1).sqrt())
     shine = shine * (math.pi * specular) * key_visibility
     lit = lambert(cosine, light.key_radius) * key_visibility
     ambient = shade(normals, light.ambient) * ambient_visibility

@@ -74,11 +74,53 @@ def z_buffer(
         RasterError: a shape, a type or an index does not fit.
     """
     check_mesh(points, triangles)
-    if height < 1 or width < 1:
-        raise RasterError(f"the picture is {height}×{width} pixels; give at least 1×1")
-    draw = _draw_compiled if points.device.type == "cpu" else _draw_torch
-    ids, key = draw(_with_key(points.detach(), perspective), triangles, height, width)
+    ids, key = _draw(_with_key(points.detach(), perspective), triangles, height, width)
     return ids, torch.where(ids < 0, torch.inf, -1 / key) if perspective else key
+
+
+def visible_layers(
+    points: Tensor,
+    triangles: Tensor,
+    height: int,
+    width: int,
+    layers: int,
+    *,
+    perspective: bool = False,
+) -> Tensor:
+    """Peel a picture: the nearest triangle at each pixel, the one behind it, and so on.
+
+    For what is seen through, such as lashes, hair or glasses: blend the layers from the last to the
+    first. Takes as long as that many pictures. Of triangles at the same depth (in float32) only the
+    first is kept.
+
+    Args:
+        points: (B, V, 3), as in `visible_triangles`.
+        triangles: (F, 3) integers.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
+        layers: how many, K.
+        perspective: as in `visible_triangles`.
+
+    Returns:
+        (B, K, height, width) int32, nearest first; `BACKGROUND` where there are fewer.
+
+    Raises:
+        RasterError: a shape, a type or an index does not fit.
+
+    >>> far = torch.tensor([[[0.0, 0.0, 500.0], [9.0, 0.0, 500.0], [0.0, 9.0, 500.0]]])
+    >>> points = torch.cat([far, far - torch.tensor([0.0, 0.0, 20.0])], 1)
+    >>> visible_layers(points, torch.tensor([[0, 1, 2], [3, 4, 5]]), 1, 1, layers=3).flatten()
+    tensor([ 1,  0, -1], dtype=torch.int32)
+    """
+    check_mesh(points, triangles)
+    points = _with_key(points.detach(), perspective)
+    peeled, beyond = [], None
+    for _ in range(layers):
+        ids, beyond = _draw(points, triangles, height, width, beyond)
+        peeled.append(ids)
+    if not peeled:
+        raise RasterError(f"{layers} layers are asked for; give at least 1")
+    return torch.stack(peeled, 1)
 
 
 class RasterError(ValueError):
@@ -128,24 +170,38 @@ def _with_key(points: Tensor, perspective: bool) -> Tensor:
     return torch.cat([points[..., :2], torch.where(depth > 0, -1 / depth, torch.nan)], -1)
 
 
-def _draw_compiled(points: Tensor, triangles: Tensor, height: int, width: int):
-    ids = torch.full((len(points), height, width), BACKGROUND, dtype=torch.int32)
-    key = torch.full((len(points), height, width), torch.inf)
+def _draw(
+    points: Tensor, triangles: Tensor, height: int, width: int, beyond: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Ids and keys (B, H, W) of the smallest keys that are greater than `beyond` (B, H, W)."""
+    if height < 1 or width < 1:
+        raise RasterError(f"the picture is {height}×{width} pixels; give at least 1×1")
+    if beyond is None:
+        beyond = torch.full((len(points), height, width), -torch.inf, device=points.device)
+    draw = _draw_compiled if points.device.type == "cpu" else _draw_torch
+    return draw(points, triangles, beyond)
+
+
+def _draw_compiled(points: Tensor, triangles: Tensor, beyond: Tensor) -> tuple[Tensor, Tensor]:
+    ids = torch.full(beyond.shape, BACKGROUND, dtype=torch.int32)
+    key = torch.full(beyond.shape, torch.inf)
     compiled.draw(
         points.contiguous().numpy(),
         triangles.to(torch.int64).contiguous().numpy(),
+        beyond.numpy(),
         ids.numpy(),
         key.numpy(),
     )
     return ids, key
 
 
-def _draw_torch(points: Tensor, triangles: Tensor, height: int, width: int):
+def _draw_torch(points: Tensor, triangles: Tensor, beyond: Tensor) -> tuple[Tensor, Tensor]:
     """Order all (triangle, pixel) pairs of the bounding boxes by depth with one scattered minimum.
 
     Depth and index share an integer, depth in its upper half, so that the result depends on no
     order of execution.
     """
+    _, height, width = beyond.shape
     corners = points[:, triangles.long()].flatten(0, 1)  # (B·F, 3, 3)
     a, b, c = corners.unbind(1)
     area = _cross(b - a, c - a)
@@ -166,11 +222,12 @@ def _draw_torch(points: Tensor, triangles: Tensor, height: int, width: int):
         stop = max(start + 1, int(torch.searchsorted(ends, done + _CANDIDATES, right=True)))
         index, x, y = _pixels(first[start:stop], box[start:stop])
         z, covered = _cover(*(corner[start:stop][index] for corner in (a, b, c)), x, y)
-        owner = face[start:stop][index][covered]
+        owner = face[start:stop][index]
         image = owner.div(len(triangles), rounding_mode="floor")
-        pixel = (image * height + y[covered]) * width + x[covered]
-        packed = _ordered(z[covered]).long() << 32 | owner % len(triangles)
-        best.scatter_reduce_(0, pixel, packed, "amin")
+        pixel = (image * height + y) * width + x
+        covered &= z > beyond.flatten()[pixel]
+        packed = _ordered(z).long() << 32 | owner % len(triangles)
+        best.scatter_reduce_(0, pixel[covered], packed[covered], "amin")
         start, done = stop, int(ends[stop - 1])
     best = best.view(len(points), height, width)
     background = best == _NOTHING
