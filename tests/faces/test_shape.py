@@ -56,6 +56,10 @@ def test_one_expression_serves_many_people_and_the_other_way_round(model):
     assert model.vertices(torch.zeros(0, 80), torch.zeros(0, 52)).shape == (0, 5842, 3)
 
 
+def test_the_model_is_not_saved_with_a_network_that_holds_it(model):
+    assert not model.state_dict()
+
+
 def test_leading_modes_alone_can_be_given(model):
     identity = people(model, 2)
     short = identity.clone()
@@ -229,6 +233,7 @@ def test_contour_landmarks_slide_with_the_head(model):
 
 def test_sampled_people_are_plausible_and_depend_on_the_seed(model):
     identity = people(model, 300)
+    assert model.direction_names[:7] == WHOLE_LABELS  # the rows that draw people
     assert model.plausible(identity).all()
     assert torch.equal(identity, people(model, 300))
     assert not torch.equal(identity[:10], people(model, 10, seed=1))
@@ -301,6 +306,7 @@ def test_normals_agree_with_a_loop(model):
     expected = torch.where(length > 0, expected / length.clamp(min=1e-12), 0)
     torch.testing.assert_close(vertex_normals(points, triangles), expected)
     assert (vertex_normals(points, triangles)[:, 5] == 0).all()
+    assert vertex_normals(points[:0], triangles).shape == (0, 6, 3)
     tip = model.normals(model.mean[None])[0, model.landmarks[30]]
     assert tip[2] > 0.8  # the nose points at the camera
 

@@ -50,6 +50,8 @@ CHARTS = {
 # mm that the edges of the lips move up (they overlap then), and the teeth back.
 UPPER_LIP, LOWER_LIP, TEETH_BACK = -0.6, 1.0, 2.5
 TEETH_NARROWER = 0.92
+# So that an open mouth shows the upper teeth, and is not filled by the tongue.
+UPPER_TEETH_DOWN, TONGUE_BACK, TONGUE_FLATTER = 1.0, 5.0, 0.7
 MASKS = ("lips", "eyelids", "ears", "face")
 MASK_SIZE = 1024
 
@@ -121,7 +123,7 @@ def _renumber(quads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def close_mouth(kept: Crop, jaw_open: Target) -> Crop:
-    """Let the lips meet, and set the teeth back behind them.
+    """Let the lips meet, set the teeth back behind them, and lay the tongue down.
 
     The sculptures' lips stand a millimetre apart with the teeth right behind, which draws a white
     line along every closed mouth. What goes down when the jaw opens is the lower lip.
@@ -143,6 +145,14 @@ def close_mouth(kept: Crop, jaw_open: Target) -> Crop:
         points[moved, 1] += shift * middle * np.exp(-((away / 2.5) ** 2))
     teeth = kept.vertices("teeth")
     points[teeth] = points[teeth] * [TEETH_NARROWER, 1, 1] - [0, 0, TEETH_BACK]
+    points[teeth[drop[teeth] > 0.5 * drop[teeth].min()], 1] -= UPPER_TEETH_DOWN
+    tongue = kept.vertices("tongue")
+    floor = points[tongue, 1].min()
+    points[tongue] = np.c_[
+        points[tongue, 0],
+        floor + TONGUE_FLATTER * (points[tongue, 1] - floor),
+        points[tongue, 2] - TONGUE_BACK,
+    ]
     return replace(kept, points=points)
 
 

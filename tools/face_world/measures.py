@@ -20,7 +20,7 @@ LIMITS = {
     "vertex height": (92, 132),  # top of the head above the eyes
     "nose breadth": (25, 52),
     "nose length": (38, 64),
-    "nose protrusion": (6, 24),
+    "nose protrusion": (6, 22),
     "mouth breadth": (38, 66),
     "lip height": (7, 31),
     "lip to chin": (22, 50),
