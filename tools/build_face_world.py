@@ -45,45 +45,31 @@ def build(
     masks = atlas_masks(source, kept)
     region = regions(source, mesh, kept, masks)
     mirror = _mirror(source, kept)
-    sculptor = Sculptor(source, kept, len(mesh.points))
     measures = Measures(kept, region["lips"], region["ears"])
     weights = m.vertex_weights(kept, region["ears"])
 
+    sculptor = Sculptor(source, kept, len(mesh.points))
     sample = m.sample_people(sculptor, measures, people + held_out, seed)
-    head = weights * np.isin(np.arange(len(weights)), kept.vertices("skin", "eyes"))
-    reference = kept.points
-    for _ in range(3):
-        aligned = m.align(sample.heads, head, reference)
-        reference = aligned[:people].mean(0, dtype=np.float64)
-    model = m.principal_modes(aligned[:people], weights, mirror, MODES)
-    scores = m.Modes.scores(model, aligned, weights)
-    split = ({k: v[:people] for k, v in sample.labels.items()},
-             {k: v[people:] for k, v in sample.labels.items()})  # fmt: skip
-    direction = m.directions(scores[:people], split[0], scores[people:], split[1])
+    heads = _aligned(sample.heads, kept, weights, people)
+    model = m.principal_modes(heads[:people], weights, mirror, MODES)
+    scores = model.scores(heads, weights)
+    used = {name: values[:people] for name, values in sample.labels.items()}
+    unused = {name: values[people:] for name, values in sample.labels.items()}
+    direction = m.directions(scores[:people], used, scores[people:], unused)
 
-    # x = 0 is the midline by symmetry; y = 0 the eyes' height; z = 0 stays the ear canals' depth.
-    mean = model.mean - [0, model.mean[kept.vertices("eyes"), 1].mean(), 0]
     pupils, irises = _eye_rings(kept)
-    triangles = triangles_of(kept.quads, kept.quad_parts)
-    heads = torch.from_numpy(aligned[people : people + voters]).double()
-    candidates = np.flatnonzero((region["face"] > CANDIDATE_REGION) | _outline(kept, region))
-    elected = vote(heads, triangles, paint(kept, region, pupils), candidates, mirror, seed)
-
-    names = [name for name in source.names(UNITS)]
-    starts, index, offset = _units(source, kept, len(mesh.points), names)
+    elected = vote(
+        torch.from_numpy(heads[people : people + voters]).double(),
+        triangles_of(kept.quads, kept.quad_parts),
+        paint(kept, region, pupils),
+        np.flatnonzero((region["face"] > CANDIDATE_REGION) | _outline(kept, region)),
+        mirror,
+        seed,
+    )
     arrays = {
-        "mean": mean.astype(np.float32),
-        "quads": kept.quads.astype(np.uint16),
-        "quad_parts": kept.quad_parts.astype(np.uint8),
-        "part_names": np.array(PARTS),
-        "uv": kept.uv.astype(np.float32),
-        "uv_quads": kept.uv_quads.astype(np.uint16),
-        # Scaled to millimetres: unit vectors would lose digits in float16.
-        "identity": (model.basis * model.std[:, None, None]).astype(np.float16),
-        "expression_names": np.array(names),
-        "expression_starts": starts,
-        "expression_index": index,
-        "expression_offset": offset,
+        **_mesh_arrays(kept, model),
+        **_unit_arrays(source, kept, len(mesh.points)),
+        **_direction_arrays(direction),
         "landmarks": elected.landmarks.astype(np.uint16),
         "contour": elected.contour.astype(np.uint16),
         "contour_yaws": np.radians(YAWS).astype(np.float32),
@@ -94,6 +80,52 @@ def build(
         "regions": np.stack([np.round(255 * region[k]) for k in sorted(region)]).astype(np.uint8),
         "mask_names": np.array(sorted(masks)),
         "masks": np.stack([masks[k] for k in sorted(masks)]),
+    }
+    numbers = {
+        "vertices": len(kept.points),
+        "vertices_by_part": {part: len(kept.vertices(part)) for part in PARTS},
+        "quads": len(kept.quads),
+        "people": people,
+        "held_out_people": held_out,
+        "accepted": (people + held_out) / sample.drawn,
+        "drawn_from_modes_within_limits": _share_within(arrays, measures, seed),
+        **_errors(model, heads[people:], scores[people:], kept),
+        "reading_r2": dict(zip(direction.names, direction.r2.round(3).tolist(), strict=True)),
+        "landmark_views": elected.views,
+        "landmark_detected": elected.detected,
+        "landmark_inner_error": elected.inner_error,
+        "landmark_contour_error": elected.contour_error,
+    }
+    return arrays, numbers
+
+
+def _aligned(heads: np.ndarray, kept: Crop, weights: np.ndarray, people: int) -> np.ndarray:
+    """Heads moved and turned onto the mean of the first `people`, by the skin and the eyes."""
+    chosen = weights * np.isin(np.arange(len(weights)), kept.vertices("skin", "eyes"))
+    reference = kept.points
+    for _ in range(3):
+        aligned = m.align(heads, chosen, reference)
+        reference = aligned[:people].mean(0, dtype=np.float64)
+    return aligned
+
+
+def _mesh_arrays(kept: Crop, model: m.Modes) -> dict[str, np.ndarray]:
+    # x = 0 is the midline by symmetry; y = 0 the eyes' height; z = 0 stays the ear canals' depth.
+    eyes = model.mean[kept.vertices("eyes"), 1].mean()
+    return {
+        "mean": (model.mean - [0, eyes, 0]).astype(np.float32),
+        "quads": kept.quads.astype(np.uint16),
+        "quad_parts": kept.quad_parts.astype(np.uint8),
+        "part_names": np.array(PARTS),
+        "uv": kept.uv.astype(np.float32),
+        "uv_quads": kept.uv_quads.astype(np.uint16),
+        # Scaled to millimetres: unit vectors would lose digits in float16.
+        "identity": (model.basis * model.std[:, None, None]).astype(np.float16),
+    }
+
+
+def _direction_arrays(direction: m.Directions) -> dict[str, np.ndarray]:
+    return {
         "direction_names": np.array(direction.names),
         "directions": direction.change.astype(np.float32),
         "whole_mean": direction.whole_mean.astype(np.float32),
@@ -102,26 +134,14 @@ def build(
         "readings": direction.read.astype(np.float32),
         "reading_limits": direction.limits.astype(np.float32),
     }
-    fresh = MorphableModel(arrays)
-    identity = fresh.sample_identity(500, torch.Generator().manual_seed(seed))
-    within = [measures.plausible(head) for head in fresh.vertices(identity).double().numpy()]
-    error = _errors(model, aligned[people:], scores[people:], kept)
-    numbers = {
-        "vertices": len(kept.points),
-        "vertices_by_part": {part: len(kept.vertices(part)) for part in PARTS},
-        "quads": len(kept.quads),
-        "people": people,
-        "accepted": (people + held_out) / sample.drawn,
-        "held_out_people": held_out,
-        "within_limits_from_modes": float(np.mean(within)),
-        **error,
-        "reading_r2": dict(zip(direction.names, direction.r2.round(3).tolist(), strict=True)),
-        "landmark_views": elected.views,
-        "landmark_detected": elected.detected,
-        "landmark_inner_error": elected.inner_error,
-        "landmark_contour_error": elected.contour_error,
-    }
-    return arrays, numbers
+
+
+def _share_within(arrays: dict[str, np.ndarray], measures: Measures, seed: int) -> float:
+    """Which share of 500 people drawn from the modes passes the anthropometrist, too."""
+    model = MorphableModel(arrays)
+    identity = model.sample_identity(500, torch.Generator().manual_seed(seed))
+    heads = model.vertices(identity).double().numpy()
+    return float(np.mean([measures.plausible(head) for head in heads]))
 
 
 def _mirror(source: Source, kept: Crop) -> np.ndarray:
@@ -153,8 +173,9 @@ def _outline(kept: Crop, region: dict[str, np.ndarray]) -> np.ndarray:
     return skin & (y < 25) & (y > -118) & (z > -5) & (region["ears"] < 0.05)
 
 
-def _units(source: Source, kept: Crop, vertices: int, names: list[str]):
+def _unit_arrays(source: Source, kept: Crop, vertices: int) -> dict[str, np.ndarray]:
     """The action units, sparse: where each starts, its vertices, its offsets in mm."""
+    names = source.names(UNITS)
     place = np.full(vertices, -1)
     place[kept.kept] = np.arange(len(kept.kept))
     starts, index, offset = [0], [], []
@@ -166,11 +187,12 @@ def _units(source: Source, kept: Crop, vertices: int, names: list[str]):
         index.append(at[moves][order])
         offset.append(target.offset[moves][order])
         starts.append(starts[-1] + len(order))
-    return (
-        np.array(starts, np.uint32),
-        np.concatenate(index).astype(np.uint16),
-        np.concatenate(offset).astype(np.float16),
-    )
+    return {
+        "expression_names": np.array(names),
+        "expression_starts": np.array(starts, np.uint32),
+        "expression_index": np.concatenate(index).astype(np.uint16),
+        "expression_offset": np.concatenate(offset).astype(np.float16),
+    }
 
 
 def _errors(model: m.Modes, heads: np.ndarray, scores: np.ndarray, kept: Crop) -> dict:

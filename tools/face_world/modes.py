@@ -6,7 +6,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from tools.face_world.crop import Crop
-from tools.face_world.measures import Measures
+from tools.face_world.measures import LIMITS, Measures
 from tools.face_world.people import Person, Sculptor
 from visage.faces.labels import WHOLE_LABELS
 
@@ -29,10 +29,13 @@ LOCAL_LABELS = {
 # Labels that are measures of the head: name -> measure.
 MEASURED_LABELS = {
     "nose_length": "nose length",
+    "nose_projection": "nose protrusion",
     "mouth_width": "mouth breadth",
     "lip_fullness": "lip height",
+    "chin_height": "lip to chin",
     "jaw_width": "jaw breadth",
     "head_width": "head breadth",
+    "head_length": "head length",
     "face_length": "face length",
     "forehead_height": "vertex height",
     "eye_distance": "pupils",
@@ -187,6 +190,9 @@ def directions(scores, labels, held_scores, held_labels) -> Directions:
     margin = 0.1 * seen.std(0)
     low, high = np.percentile(seen, [0.1, 99.9], axis=0)
     limits = np.stack([low - margin, high + margin], 1)
+    for name, measure in MEASURED_LABELS.items():
+        if name in labels:
+            limits[names.index(name)] = np.clip(limits[names.index(name)], *LIMITS[measure])
     held = np.stack([held_labels[name] for name in names], 1)
     error = held - np.c_[held_scores, np.ones(len(held_scores))] @ read.T
     r2 = 1 - (error**2).mean(0) / held.var(0)
