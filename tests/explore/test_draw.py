@@ -1,13 +1,16 @@
 import json
 
 import pytest
+import skimage
 import torch
 
 from visage import ledger
 from visage.explore import draw
 from visage.ledger import Result, Row
 from visage.photos.corruption import Corruption
-from visage.photos.landmarks import Face, FaceBox
+from visage.photos.landmarks import Face, FaceBox, find_face
+from visage.photos.reading import open_photo
+from visage.recognition.encoder import load_encoder
 
 
 def result(**changes):
@@ -124,6 +127,14 @@ def test_pipeline_draws_box_points_and_bars():
     assert len(photo.collections[0].get_offsets()) == 68
     assert "150×150" in chip.get_title()
     assert len(embedding.patches) == 128
+
+
+def test_first_look_draws_what_the_library_finds():
+    photo = open_photo(skimage.data.astronaut())
+    figure = draw.first_look(photo, load_encoder())
+    box = find_face(photo).box
+    assert figure.axes[0].patches[0].get_x() == box.left
+    assert len(figure.axes[2].patches) == 128
 
 
 def test_gradient_map_is_the_norm_over_channels():

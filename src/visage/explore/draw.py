@@ -16,7 +16,9 @@ from torch import Tensor
 
 from visage import ledger
 from visage.explore.style import BLUE, GRID, INK, MUTED, ORANGE, YELLOW
-from visage.photos.landmarks import Face
+from visage.photos.alignment import align
+from visage.photos.landmarks import Face, find_face
+from visage.recognition.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,19 @@ def pipeline(photo: Tensor, face: Face, chip: Tensor, embedding: Tensor) -> Figu
     bars(axes[2], embedding[0])
     axes[2].set_title(f"the embedding, {embedding.shape[1]} numbers")
     return figure
+
+
+def first_look(photo: Tensor, encoder: Encoder) -> Figure:
+    """Take one photograph all the way, and draw its way.
+
+    Args:
+        photo: (1, 3, H, W) in [0, 1], with one face.
+        encoder: whose crop and embedding to draw.
+    """
+    face = find_face(photo)
+    chip = align(photo, face.landmarks, encoder.crop)
+    with torch.inference_mode():
+        return pipeline(photo, face, chip, encoder.embed(chip))
 
 
 def image(axes: Axes, picture: Tensor, title: str) -> None:
