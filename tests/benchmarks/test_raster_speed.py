@@ -22,14 +22,6 @@ from visage.faces.shadow import key_visibility, shadow_map
 BATCH = 16
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def head():
     """Vertices (V, 3) in mm, normals (V, 3) and triangles (9936, 3) of a bumpy ellipsoid."""

@@ -15,14 +15,6 @@ from visage.recognition.parity_reproduce import parity_chips
 pytestmark = pytest.mark.benchmark(group="recognition, 16 chips")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def chips():
     return parity_chips(16)
