@@ -17,6 +17,14 @@ from visage.faces.light import Light
 SKIN_F0 = 0.028
 """Reflectance of skin at normal incidence: a refractive index of 1.4 (d'Eon and Luebke 2007)."""
 
+SKIN_SCATTER = (0.30, 0.13, 0.08)
+"""Radians by which red, green and blue light spread round a cheek before they leave it, so that
+shade begins softly and reddish: mean paths of about 3, 1.3 and 0.8 mm (Jensen et al. 2001 give such
+values for skin) on a surface of a radius of 10 mm, which is that of a nose or a chin. On flatter
+skin it is less; the terminator lies on the rounder parts."""
+
+_WIDEST = math.pi / 4
+
 # Grazing cosines and polished surfaces would divide by nothing.
 _GRAZING = 1e-4
 _POLISHED = 0.03
@@ -80,12 +88,15 @@ def lambert(cosine: Tensor, radius: Tensor) -> Tensor:
 
     Args:
         cosine: (B, 1, H, W), between the normal and the centre of the disc.
-        radius: (B,), angular radius, radians, at most π/4.
+        radius: (B,), angular radius, radians, at most π/4; or (B, C, H, W), or 1 instead of H and
+            W, where it differs from colour to colour or from pixel to pixel.
 
     Returns:
-        (B, 1, H, W).
+        (B, 1, H, W), or (B, C, H, W).
     """
-    s = radius.sin().clamp(min=1e-3)[:, None, None, None]
+    if radius.ndim == 1:
+        radius = radius[:, None, None, None]
+    s = radius.sin().clamp(min=1e-3)
     cut = cosine.clamp(-s, s) + s  # clamps are ten times faster than `where` on a CPU
     return cut.square() / (4 * s) + (cosine - s).clamp(min=0)
 
@@ -100,6 +111,7 @@ def reflect(
     ambient_visibility: Tensor | float = 1.0,
     roughness: Tensor | float = 0.45,
     specular: Tensor | float = 1.0,
+    scatter: Tensor | None = None,
 ) -> Tensor:
     """Radiance of a surface under a light: diffuse from all sides and the key, specular of the key.
 
@@ -108,11 +120,14 @@ def reflect(
         normals: (B, 3, H, W), unit vectors in the view frame.
         towards_viewer: as in `ggx`.
         light: B lights.
-        key_visibility: number or (B, 1, H, W), share of the key light that is seen, as
-            `visage.faces.shadow.key_visibility` gives it.
-        ambient_visibility: number or (B, 1, H, W), share of the surroundings that is seen.
+        key_visibility: number, (B, 1, H, W) or (B, 3, H, W), share of the key light that is seen,
+            as `visage.faces.shadow.key_visibility` gives it.
+        ambient_visibility: number, (B, 1, H, W) or (B, 3, H, W), share of the surroundings that is
+            seen.
         roughness: as in `ggx`.
         specular: number or (B, 1, H, W), factor of the specular part; 0 for a matt surface.
+        scatter: (B, 3, 1, 1) or (B, 3, H, W), radians, how far round the surface light of each
+            colour spreads below it; see `SKIN_SCATTER`. None is an opaque surface.
 
     Returns:
         (B, 3, H, W), linear, not clipped: bright light exceeds 1.
@@ -123,7 +138,10 @@ def reflect(
     alpha = roughness.square() + light.key_radius.sin()[:, None, None, None] / 3
     shine = ggx(normals, light.key_direction, towards_viewer, alpha.clamp(_POLISHED**2, 1).sqrt())
     shine = shine * (math.pi * specular) * key_visibility
-    lit = lambert(cosine, light.key_radius) * key_visibility
+    radius = light.key_radius
+    if scatter is not None:
+        radius = (radius[:, None, None, None] + scatter).clamp(max=_WIDEST)
+    lit = lambert(cosine, radius) * key_visibility
     ambient = shade(normals, light.ambient) * ambient_visibility
     colour = light.key_colour[:, :, None, None]
     return albedo * torch.addcmul(ambient, colour, lit) + colour * shine

@@ -38,7 +38,14 @@ class ShadowMap:
         return len(self.depth)
 
 
-def shadow_map(vertices: Tensor, triangles: Tensor, direction: Tensor, size: int = 96) -> ShadowMap:
+def shadow_map(
+    vertices: Tensor,
+    triangles: Tensor,
+    direction: Tensor,
+    size: int = 96,
+    *,
+    around: Tensor | None = None,
+) -> ShadowMap:
     """Draw the head as the key light sees it.
 
     Args:
@@ -47,6 +54,8 @@ def shadow_map(vertices: Tensor, triangles: Tensor, direction: Tensor, size: int
         direction: (B, 3), unit vectors from the head to the light.
         size: of the map, texels; 96 has 3 mm to a texel on a head and neck, and does for pictures
             of 256 pixels. Edges are never sharper than a texel.
+        around: (B, N, 3), points that the map must hold, all finite; None is all vertices. What
+            lies outside of the map is in full light, and hides nothing.
 
     Returns:
         ShadowMap, without derivatives.
@@ -65,8 +74,9 @@ def shadow_map(vertices: Tensor, triangles: Tensor, direction: Tensor, size: int
     vertices, direction = vertices.detach(), direction.detach().to(vertices.dtype)
     turn = axes(direction)
     seen = turn @ vertices.mT  # (B, 3, V)
-    if vertices.shape[1]:
-        low, high = seen.aminmax(dim=2)
+    held = seen if around is None else turn @ around.detach().mT
+    if held.shape[2]:
+        low, high = held.aminmax(dim=2)
     else:
         low = high = vertices.new_zeros(len(vertices), 3)
     # A margin of one texel, so that each pixel's four neighbours exist.
