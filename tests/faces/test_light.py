@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from visage.faces.directions import sphere_directions
 from visage.faces.harmonics import shade, to_richardson
-from visage.faces.light import LIGHT_KINDS, Light, LightError, blackbody, sample_lights
+from visage.faces.light import (
+    LIGHT_KINDS,
+    Light,
+    LightError,
+    blackbody,
+    sample_lights,
+    seeded_lights,
+)
 
 NORMALS = sphere_directions(400).float()
 
@@ -181,3 +188,20 @@ AMBIENT = torch.ones(1, 9, 3)
 def test_refuses(call, message):
     with pytest.raises(LightError, match=message):
         call()
+
+
+def test_seeded_lights_depend_on_their_own_seed():
+    several = seeded_lights(torch.tensor([5, 6, 5]))
+    alone = seeded_lights(torch.tensor([6]))
+    assert torch.equal(several.ambient[0], several.ambient[2])
+    assert torch.equal(several[1:2].ambient, alone.ambient)
+    assert not torch.equal(several.ambient[0], several.ambient[1])
+
+
+def test_seeded_lights_are_those_of_a_generator():
+    drawn = sample_lights(1, torch.Generator().manual_seed(9))
+    assert torch.equal(seeded_lights(torch.tensor([9])).ambient, drawn.ambient)
+
+
+def test_no_seeds_give_no_lights():
+    assert len(seeded_lights(torch.zeros(0, dtype=torch.int64))) == 0

@@ -20,7 +20,16 @@ from visage.faces.harmonics import (
     shade,
 )
 
-__all__ = ["LIGHT_KINDS", "Light", "LightError", "LightKind", "blackbody", "sample_lights", "shade"]
+__all__ = [
+    "LIGHT_KINDS",
+    "Light",
+    "LightError",
+    "LightKind",
+    "blackbody",
+    "sample_lights",
+    "seeded_lights",
+    "shade",
+]
 
 
 _WIDEST = math.pi / 4 + 1e-6  # 45 degrees, however they were rounded
@@ -171,12 +180,37 @@ def sample_lights(
     >>> light.ambient.shape, light.key_direction.shape
     (torch.Size([2, 9, 3]), torch.Size([2, 3]))
     """
+    # One block with a row a light, so that a light does not depend on how many are drawn.
+    return _lights(torch.rand(count, _DRAWS, generator=generator, dtype=torch.float64), kinds)
+
+
+def seeded_lights(seeds: Tensor, kinds: tuple[LightKind, ...] = LIGHT_KINDS) -> Light:
+    """Draw lights as `sample_lights` does, each from its own seed.
+
+    Args:
+        seeds: (B,) int64.
+        kinds: what to choose from, by `share`.
+
+    Returns:
+        B lights; light i depends on seeds[i] only.
+
+    Raises:
+        LightError: `kinds` is empty, or no kind has a positive share.
+    """
+    generator = torch.Generator()
+    rows = [
+        torch.rand(_DRAWS, generator=generator.manual_seed(seed), dtype=torch.float64)
+        for seed in seeds.tolist()
+    ]
+    return _lights(torch.stack(rows) if rows else torch.zeros(0, _DRAWS).double(), kinds)
+
+
+def _lights(rows: Tensor, kinds: tuple[LightKind, ...]) -> Light:
+    """Lights from uniform numbers (B, `_DRAWS`), float64."""
     shares = torch.tensor([kind.share for kind in kinds], dtype=torch.float64)
     if not kinds or not (shares >= 0).all() or not shares.sum() > 0:
         raise LightError("no kind of light has a positive share; give one that has")
-    # One block with a row a light, so that a light does not depend on how many are drawn.
-    rows = torch.rand(count, _DRAWS, generator=generator, dtype=torch.float64)
-    draws = iter(rows.T.contiguous())
+    count, draws = len(rows), iter(rows.T.contiguous())
     kind = torch.searchsorted(shares.cumsum(0) / shares.sum(), next(draws), right=True)
     kind = kind.clamp(max=len(kinds) - 1)
 
