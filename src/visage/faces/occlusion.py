@@ -14,11 +14,12 @@ from visage.faces.shape import MorphableModel
 from visage.faces.visibility import z_buffer
 
 _OPEN = {"jawOpen": 0.45, "mouthSmileLeft": 0.5, "mouthSmileRight": 0.5}
+_INSIDE = {"teeth": 0.35, "tongue": 0.3, "mouth": 0.1}
 _LIFT = 2.0  # mm off the surface, so that it does not hide itself however it is tilted
 _MARGIN = 4  # texels
 
 
-def ambient_occlusion(model: MorphableModel, directions: int = 128, size: int = 224) -> Tensor:
+def ambient_occlusion(model: MorphableModel, directions: int = 96, size: int = 320) -> Tensor:
     """Share of the surroundings that each vertex of the mean head sees, weighted by the cosine.
 
     The head is looked at from all sides; a vertex sees where it is seen from. Of two states, mouth
@@ -42,6 +43,10 @@ def ambient_occlusion(model: MorphableModel, directions: int = 128, size: int = 
     opened = model.vertices(model.mean.new_zeros(1, 1), model.expression_weights(_OPEN))
     found = [_visible(model, head, directions, size) for head in (rest, opened)]
     seen = torch.maximum(*found)
+    # Teeth and tongue are only looked at when the mouth is wide enough for light to enter.
+    for part, least in _INSIDE.items():
+        inner = model.parts[part]
+        seen[inner] = seen[inner].clamp(min=least)
     unused = torch.ones_like(seen, dtype=torch.bool)
     unused[model.triangles.flatten()] = False
     return seen.masked_fill(unused, 1)

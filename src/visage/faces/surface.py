@@ -1,6 +1,7 @@
 """What a face's surface is made of, as textures over the model's UV atlas."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -53,6 +54,7 @@ class SurfaceMaps:
         """The same textures on another device, or in another type."""
         return SurfaceMaps(*(getattr(self, field.name).to(target) for field in fields(self)))
 
+    @cached_property
     def stacked(self) -> Tensor:
         """(B, 6, R, R): albedo, roughness, specular and height, to be sampled at once."""
         return torch.cat([getattr(self, field.name) for field in fields(self)], 1)
