@@ -18,9 +18,16 @@ def _locator(path: Path) -> None:
     export_locator(load_locator(), path)
 
 
+def _face_basis(path: Path) -> None:
+    from visage.explore.face_basis import export_face
+
+    export_face(path)
+
+
 # File name under the site's _static/assets: the function that writes it there. Imports are inside,
 # so that a build that needs one file does not load the machinery of the others.
 ASSETS: dict[str, Callable[[Path], None]] = {
     "dlib_resnet.onnx": _dlib_resnet,
     "locator.onnx": _locator,
+    "face_basis.bin": _face_basis,
 }

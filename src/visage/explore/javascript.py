@@ -34,9 +34,10 @@ def bundle(name: str) -> str:
     return "\n".join(parts)
 
 
-def stylesheet() -> str:
-    """Return the explorers' common CSS."""
-    return (_FOLDER / "explorer.css").read_text(encoding="utf-8")
+def stylesheet(*names: str) -> str:
+    """Return the explorers' CSS: the common one, or the files of `js/` that are named, joined."""
+    names = names or ("explorer.css",)
+    return "".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
 
 
 def _collect(name: str, ordered: list[str]) -> None:
