@@ -27,6 +27,7 @@ from tools.face_world.picture import View, draw, paint, sheet, triangles_of
 from tools.face_world.regions import regions
 from tools.face_world.source import Source, fetch_wheel
 from tools.face_world.voting import YAWS, vote
+from visage.faces.occlusion import ambient_occlusion
 from visage.faces.shape import MorphableModel
 from visage.photos.downloads import cache_folder
 
@@ -80,7 +81,10 @@ def build(
         "regions": np.stack([np.round(255 * region[k]) for k in sorted(region)]).astype(np.uint8),
         "mask_names": np.array(sorted(masks)),
         "masks": np.stack([masks[k] for k in sorted(masks)]),
+        "occlusion": np.full(len(kept.points), 255, np.uint8),
     }
+    seen = ambient_occlusion(MorphableModel(arrays)).numpy()
+    arrays["occlusion"] = np.round(255 * seen).astype(np.uint8)
     numbers = {
         "vertices": len(kept.points),
         "vertices_by_part": {part: len(kept.vertices(part)) for part in PARTS},
@@ -127,11 +131,12 @@ def _mesh_arrays(kept: Crop, model: m.Modes) -> dict[str, np.ndarray]:
 def _direction_arrays(direction: m.Directions) -> dict[str, np.ndarray]:
     return {
         "direction_names": np.array(direction.names),
-        "directions": direction.change.astype(np.float32),
+        # Rounded: last digits differ from one machine's linear algebra to another's.
+        "directions": direction.change.round(4).astype(np.float32),
         "whole_mean": direction.whole_mean.astype(np.float32),
         "whole_std": direction.whole_std.astype(np.float32),
         "residual": direction.residual.astype(np.float16),
-        "readings": direction.read.astype(np.float32),
+        "readings": direction.read.round(4).astype(np.float32),
         "reading_limits": direction.limits.astype(np.float32),
     }
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from visage.faces.occlusion import ambient_occlusion, occlusion_of
+from visage.faces.occlusion import ambient_occlusion
 from visage.faces.shape import MorphableModel
 
 
@@ -52,5 +52,8 @@ def test_more_directions_change_little(model, seen):
     assert (seen - finer).abs().mean() < 0.02
 
 
-def test_it_is_kept(model):
-    assert torch.equal(occlusion_of(model), occlusion_of(model))
+def test_the_model_holds_it(model, seen):
+    assert (model.occlusion - seen).abs().max() < 0.01
+    fine = MorphableModel.load(1)
+    nearest = torch.cdist(model.mean[model.landmarks], fine.mean).argmin(1)
+    assert (fine.occlusion[nearest] - seen[model.landmarks]).abs().mean() < 0.05

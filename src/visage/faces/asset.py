@@ -30,6 +30,7 @@ class Level:
     identity: np.ndarray  # (K, V, 3) mm per standard deviation
     expression: np.ndarray  # (E, V, 3) mm
     regions: np.ndarray  # (R, V) in [0, 1]
+    occlusion: np.ndarray  # (V,) in [0, 1], share of the surroundings that is seen
     mirror: np.ndarray  # (V,)
     quads: np.ndarray  # (Q, 4), part after part
     quad_parts: np.ndarray  # (Q,)
@@ -76,12 +77,14 @@ def level(asset: Mapping[str, np.ndarray], subdivision: int) -> Level:
         quads, uv_quads, quad_parts = step.quads, texture.quads, np.repeat(quad_parts, 4)
     modes, actions = len(asset["identity"]), len(asset["expression_names"])
     ends = np.cumsum([3, 3 * modes, 3 * actions])
-    mean, identity, expression, regions = np.split(flat.astype(np.float32), ends, axis=1)
+    mean, identity, expression, shares = np.split(flat.astype(np.float32), ends, axis=1)
+    shares = shares.clip(0, 1).T
     return Level(
         mean,
         _stacked(identity, modes),
         _stacked(expression, actions),
-        regions.clip(0, 1).T,
+        shares[:-1],
+        shares[-1],
         _mirror(asset["mirror"].astype(np.int64), mean),
         quads,
         quad_parts,
@@ -91,7 +94,7 @@ def level(asset: Mapping[str, np.ndarray], subdivision: int) -> Level:
 
 
 def _side_by_side(asset: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(V, 3 + 3 K + 3 E + R) all that varies, so that one product subdivides it."""
+    """(V, 3 + 3 K + 3 E + R + 1) all that varies, so that one product subdivides it."""
     count = len(asset["mean"])
     starts, index = asset["expression_starts"], asset["expression_index"]
     actions = len(asset["expression_names"])
@@ -103,6 +106,7 @@ def _side_by_side(asset: Mapping[str, np.ndarray]) -> np.ndarray:
         asset["identity"].transpose(1, 0, 2).reshape(count, -1).astype(np.float32),
         expression.reshape(count, -1),
         asset["regions"].T.astype(np.float32) / 255,
+        asset["occlusion"][:, None].astype(np.float32) / 255,
     ]
     return np.concatenate(columns, 1)
 

@@ -1,10 +1,9 @@
 """How much of the surroundings each point of the head sees: ambient occlusion.
 
 Light from all sides does not reach into nostrils, the corners of the eyes or a closed mouth.
-Without this a face in soft light looks like a mask of wax.
+Without this a face in soft light looks like a mask of wax. It is computed when the model is built;
+`MorphableModel.occlusion` holds it.
 """
-
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -52,18 +51,7 @@ def ambient_occlusion(model: MorphableModel, directions: int = 96, size: int = 3
     return seen.masked_fill(unused, 1)
 
 
-@lru_cache(maxsize=4)
-def _kept(subdivision: int) -> Tensor:
-    return ambient_occlusion(MorphableModel.load(subdivision))
-
-
-def occlusion_of(model: MorphableModel) -> Tensor:
-    """`ambient_occlusion` of a model, computed once for each level and kept in memory."""
-    return _kept(model.subdivision).to(model.mean)
-
-
 def _visible(model: MorphableModel, head: Tensor, count: int, size: int) -> Tensor:
-    # From the CPU: a quarter of a second, once, and the same numbers on every device.
     head, triangles = head.cpu(), model.triangles.cpu()
     normals = model.normals(head.to(model.mean.device))[0].cpu()
     middle = (head.amax(1) + head.amin(1)) / 2

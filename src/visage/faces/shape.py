@@ -51,6 +51,8 @@ class MorphableModel(nn.Module):
             its mean is the pupil's centre.
         irises: (2, 8) the same for the iris.
         mirror: (V,) each vertex's mirror image.
+        occlusion: (V,) in [0, 1], share of the surroundings that a vertex of the mean head sees,
+            see `visage.faces.occlusion`.
         parts: vertices of skin, neck, sockets, mouth (its cavity), eyes, teeth, tongue, lashes and
             hair; parts that share an edge share its vertices.
         part_triangles: where each part's triangles are in `triangles`.
@@ -74,6 +76,7 @@ class MorphableModel(nn.Module):
         self._keep("identity_std", std)
         self._keep("expression_basis", mesh.expression)
         self._keep("_regions", mesh.regions)
+        self._keep("occlusion", mesh.occlusion)
         self._keep("mirror", mesh.mirror)
 
         drawn = mesh.quad_parts != self.part_names.index(HAIR)
