@@ -1,7 +1,11 @@
+import base64
+import io
 import re
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from PIL import Image
 
 from visage.explore.style import GRID, INK, MUTED, PALETTE, show, use_style
 
@@ -62,3 +66,23 @@ def test_line_colours_stand_out_on_light_and_dark(colour):
         other = relative_luminance(ground)
         high, low = max(own, other), min(own, other)
         assert (high + 0.05) / (low + 0.05) >= 3
+
+
+def picture_figure(size):
+    figure, axes = plt.subplots(figsize=(3, 3))
+    pixels = np.random.default_rng(0).random((size, size, 3))
+    axes.imshow(pixels)
+    axes.set_axis_off()
+    return figure
+
+
+def test_large_pictures_are_packed():
+    shown = show(picture_figure(400), alt="noise")
+    assert "data:image/webp;base64," in shown.svg
+    assert "data:image/png" not in shown.svg
+    data = re.search(r"data:image/webp;base64,([A-Za-z0-9+/=]+)", shown.svg)[1]
+    assert Image.open(io.BytesIO(base64.b64decode(data))).size[0] > 100
+
+
+def test_small_pictures_stay_exact():
+    assert "data:image/png;base64," in show(picture_figure(8), alt="noise").svg

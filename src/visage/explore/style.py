@@ -5,6 +5,7 @@ figure follows the reader's switch between light and dark; outside the book they
 white. Call `use_style()` once a chapter and end a figure with `show(figure, ...)`.
 """
 
+import base64
 import io
 import re
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from html import escape
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from PIL import Image
 
 # Okabe and Ito (2008), "Color universal design": safe with every common colour blindness.
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
@@ -26,6 +28,9 @@ _VARIABLES = {
     MUTED: "var(--pst-color-text-muted, #59636e)",
     GRID: "var(--pst-color-border, #d5d9df)",
 }
+
+
+_LARGE = 60_000  # bytes
 
 
 def use_style() -> None:
@@ -107,7 +112,21 @@ def show(figure: Figure, *, alt: str, caption: str = "") -> Shown:
     # No date: the same figure gives the same bytes.
     figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     plt.close(figure)
-    return Shown(_themed(buffer.getvalue()), caption, alt)
+    return Shown(_lighter(_themed(buffer.getvalue())), caption, alt)
+
+
+def _lighter(svg: str) -> str:
+    """Write a figure's large pictures as WebP: a tenth of the bytes, and no loss that one sees."""
+
+    def smaller(found: re.Match) -> str:
+        png = base64.b64decode(found[1])
+        if len(png) < _LARGE:
+            return found[0]
+        packed = io.BytesIO()
+        Image.open(io.BytesIO(png)).save(packed, "WEBP", quality=90, method=6)
+        return "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode()
+
+    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", smaller, svg)
 
 
 def _themed(svg: str) -> str:
