@@ -104,7 +104,7 @@ def test_it_reaches_below_every_portrait():
 
 
 def test_it_moves_with_the_head():
-    model, clothing, head, garment, vertices = worn()
+    _, clothing, head, garment, vertices = worn()
     shift = torch.tensor([10.0, -20.0, 30.0])
     moved = clothing.vertices(head + shift, garment)
     # The sleeves' seams and folds are drawn on the mean body, so that all of it moves.
@@ -112,15 +112,15 @@ def test_it_moves_with_the_head():
 
 
 def test_broad_shoulders_wear_broad_clothes():
-    model, clothing, head, garment, vertices = worn()
+    model, clothing, head, _, vertices = worn()
     broad = head[:, model.parts["neck"], 0].amax(1)
     sleeves = grid(clothing, vertices)[:, clothing.rows // 2 :, :, 0].amax((1, 2))
     assert np.corrcoef(broad.numpy(), sleeves.numpy())[0, 1] > 0.9
 
 
 def test_both_levels_wear_the_same():
-    _, coarse, _, garment, rough = worn(0)
-    _, fine, _, _, smooth = worn(1)
+    _, coarse, _, _, rough = worn(0)
+    *_, smooth = worn(1)
     rough = grid(coarse, rough)[0, -coarse.body_rows :].flatten(0, 1)
     away = cKDTree(smooth[0].numpy()).query(rough.numpy())[0]
     assert np.quantile(away, 0.95) < 6
@@ -128,7 +128,7 @@ def test_both_levels_wear_the_same():
 
 
 def test_rows_do_not_depend_on_each_other():
-    model, clothing, head, garment, vertices = worn()
+    _, clothing, head, garment, vertices = worn()
     alone = clothing.vertices(head[3:4], garment[3:4])
     torch.testing.assert_close(alone, vertices[3:4], atol=1e-4, rtol=0)
     torch.testing.assert_close(clothing.albedo(garment)[3:4], clothing.albedo(garment[3:4]))
@@ -179,7 +179,7 @@ def test_derivatives_reach_the_head():
 
 
 def test_bad_input_is_refused():
-    model, clothing, head, garment, _ = worn()
+    _, clothing, head, garment, _ = worn()
     with pytest.raises(GarmentError, match="as many"):
         clothing.vertices(head[:2], garment)
     with pytest.raises(GarmentError, match="expected"):

@@ -93,9 +93,9 @@ def _pictures(random, canvas, colour, side) -> None:
     for _ in range(random.integers(1, 4)):
         left, top = random.uniform(-0.05, 0.9), random.uniform(-0.05, 0.5)
         wide, high = random.uniform(0.1, 0.28), random.uniform(0.12, 0.32)
-        boxes += [_box(left, top, left + wide, top + high),
-                  _box(left + 0.014, top + 0.014, left + wide - 0.014, top + high - 0.014),
-                  _box(left + 0.035, top + 0.035, left + wide - 0.035, top + high - 0.035)]  # fmt: skip
+        for inset in (0, 0.014, 0.035):
+            box = left + inset, top + inset, left + wide - inset, top + high - inset
+            boxes.append(_box(*box))
         colours += [shades(random, random.choice([0.03, 0.3]), muted=0.7), np.full(3, 0.7),
                     shades(random, 0.25, muted=0.5)]  # fmt: skip
     canvas.boxes(boxes, colours)
@@ -128,7 +128,7 @@ def _furniture(random, canvas) -> None:
 
 def foliage(random: np.random.Generator) -> Canvas:
     """Leaves and grass far out of focus, with the sky's light as discs between them."""
-    y, x = np.mgrid[0:CANVAS, 0:CANVAS] / CANVAS
+    y = np.mgrid[0:CANVAS, 0:CANVAS][0] / CANVAS
     season = random.choice(4, p=[0.5, 0.25, 0.15, 0.1])
     leaf = np.array([(0.08, 0.13, 0.03), (0.12, 0.17, 0.035), (0.22, 0.13, 0.03),
                      (0.05, 0.085, 0.045)])[season]  # fmt: skip
@@ -146,8 +146,8 @@ def foliage(random: np.random.Generator) -> Canvas:
     canvas = Canvas(light, random.uniform(1.2, 2.2), random.uniform(0.16, 0.42))
     if random.random() < 0.45:  # trunks
         trunks = [(x, random.uniform(0.02, 0.07)) for x in random.uniform(-0.1, 1.1, 3)]
-        canvas.boxes([_box(x, -0.2, x + w, ground + 0.05, 0.85) for x, w in trunks],
-                     [np.array([0.05, 0.035, 0.022]) * random.uniform(0.6, 2) for _ in trunks])  # fmt: skip
+        bark = [np.array([0.05, 0.035, 0.022]) * random.uniform(0.6, 2) for _ in trunks]
+        canvas.boxes([_box(x, -0.2, x + w, ground + 0.05, 0.85) for x, w in trunks], bark)
     count, size = random.integers(40, 120), random.uniform(1.5, 5.0)
     where = np.column_stack([random.uniform(0, CANVAS, count), random.uniform(0, CANVAS, count)])
     where[:, 1] *= random.uniform(0.55, 0.9)

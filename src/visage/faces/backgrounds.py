@@ -169,7 +169,7 @@ def pattern(random: np.random.Generator) -> Canvas:
 
 
 def _grid() -> tuple[np.ndarray, np.ndarray]:
-    """x and y (CANVAS, CANVAS) in the picture's widths; 0 to 1 is in the picture."""
+    """Coordinates x and y (CANVAS, CANVAS) in the picture's widths; 0 to 1 is in the picture."""
     place = (np.arange(CANVAS) + 0.5 - MARGIN) / (CANVAS - 2 * MARGIN)
     return place[None, :] + 0 * place[:, None], place[:, None] + 0 * place[None, :]
 

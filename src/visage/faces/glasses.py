@@ -2,7 +2,7 @@
 
 The front is drawn in a plane of its own, X to the picture's right, Y up, Z out, whose origin lies
 between the eyes; it tilts by 8 degrees (pantoscopic tilt), bends a little round the face, and
-stands about 13 mm before the eyes, or more where brows, nose or cheeks need it. The wearer's
+stands about 14 mm before the eyes, or more where brows, nose or cheeks need it. The wearer's
 coarse vertices alone place it, so that both levels of the model wear the same glasses.
 """
 
@@ -32,7 +32,7 @@ __all__ = ["Glasses", "GlassesError", "GlassesParameters"]
 
 _RINGS = {"bridge": 13, "temple": 27, "arm": 7, "pad": 9}  # cross-sections, two of them caps
 _TILT = math.radians(8)
-_VERTEX = 13.0  # mm from the eye to the lens
+_VERTEX = 14.5  # mm from the eye to the lens
 _CLEAR = 1.5  # mm between the frame and the skin
 _CONTROL = 5842  # vertices of the coarse mesh come first at both levels
 # Where the mean head has what a frame is fitted to, mm on the picture's right.
@@ -55,6 +55,8 @@ class Glasses:
     Attributes:
         triangles: (F, 3) int64, of the frame, counter-clockwise from outside. Each rim is a closed
             tube; so is each other part, but for its ends.
+        tubes: by name (rim, temple, arm, pad, bridge), first and last + 1 of their vertices; the
+            person's left comes first.
         lens_triangles: (L, 3) int64 into the same vertices, to be drawn as a layer to see through.
     """
 
@@ -77,15 +79,21 @@ class Glasses:
     def _layout(self, device: torch.device) -> None:
         """Number the vertices: for each side its rim, temple, arm, pad and lens; the bridge."""
         tubes, lenses, start = [], [], 0
+        self.tubes: dict[str, list[tuple[int, int]]] = {"rim": []} | {name: [] for name in _RINGS}
+
+        def counted(name: str, first: int, rings: int) -> int:
+            self.tubes[name].append((first, first + rings * ACROSS))
+            return first + rings * ACROSS
+
         for _ in range(2):
             self._side_rows = start
             tubes.append(start + tube(ROUND, closed=True))
-            start += ROUND * ACROSS
+            start = counted("rim", start, ROUND)
             for name in ("temple", "arm", "pad"):
                 tubes.append(start + tube(_RINGS[name]))
-                start += _RINGS[name] * ACROSS
+                start = counted(name, start, _RINGS[name])
         tubes.append(start + tube(_RINGS["bridge"]))
-        start += _RINGS["bridge"] * ACROSS
+        start = counted("bridge", start, _RINGS["bridge"])
         self._frame = start
         for side in range(2):
             lenses.append(start + (fan() if side == 0 else fan().flip(1)))
@@ -131,13 +139,14 @@ class Glasses:
         return torch.cat([left[0], right[0], bridge, left[1], right[1]], 1)
 
     def _fitted(self, head: Tensor, p: GlassesParameters) -> _Front:
-        """Size the front by the face and the nose, then move it forward until it touches nothing."""
+        """Size the front by face and nose, then move it forward until it touches nothing."""
         eyes = head[:, self._pupils].mean(2)  # (B, 2, 3)
         face = (head[:, self._temples[0], 0] - head[:, self._temples[1], 0]) + 7
         origin = eyes.mean(1) + head.new_tensor([0.0, -3.0, _VERTEX])
         patch = _to_plane(head[:, self._patch], origin)
         nose = self._nose(patch)
-        half = (face * p.width / 2 - nose) / 2 - p.rim
+        # Tall lenses are narrower, with longer end pieces.
+        half = (face * p.width / 2 - nose) / 2 * (1.12 - 0.22 * p.height) - p.rim
         half = half.clamp(18, 31)
         tall = half * p.height
         front = _Front(origin, half, tall, nose + p.rim + half)
@@ -184,12 +193,13 @@ class Glasses:
         """(B, n, 3), from the rim's upper outer corner over the ear and down behind it."""
         side = 0 if sign > 0 else 1
         mirror = head.new_tensor([sign, 1.0, 1.0])
-        outer = front.middle + front.half + p.rim * 0.8
+        outer = front.middle + front.half + p.rim * 0.6
         high = front.tall * (0.42 + 0.3 * p.lift)
         corner = torch.stack([outer, high], 1)[:, None]
         hinge = _to_head(on_front(corner) * mirror, front.origin)[:, 0]
-        over = head[:, self._ears[side]] + head.new_tensor([1.0 * sign, 2.5, 0.0])
-        behind = head[:, self._behind[side]] + head.new_tensor([0.8 * sign, 0.0, 0.0])
+        room = (p.depth / 2 + _CLEAR + 0.8)[:, None] * mirror * mirror.new_tensor([1.0, 0.0, 0.0])
+        over = head[:, self._ears[side]] + room + head.new_tensor([0.0, 2.5, 0.0])
+        behind = head[:, self._behind[side]] + room
         count = _RINGS["temple"] - 2
         straight = count - 7
         t = torch.linspace(0, 1, straight, device=head.device)[None, :, None]
@@ -200,7 +210,12 @@ class Glasses:
         cheek = head[:, self._side]
         cheek = cheek[:, :, [1, 2, 0]] * head.new_tensor([1.0, 1.0, sign])
         skin = height_at(line[..., 1:], cheek[..., :2], cheek[..., 2].clamp(min=0))
-        reach = torch.maximum(line[..., 0] * sign, skin + _CLEAR + 0.6 + p.depth[:, None] / 2)
+        reach = torch.maximum(line[..., 0] * sign, skin + _CLEAR + 1.6 + p.depth[:, None] / 2)
+        # A bar bends in one curve, not with each bump of the head.
+        eased = (reach[:, :-2] + 2 * reach[:, 1:-1] + reach[:, 2:]) / 4
+        reach = torch.cat(
+            [reach[:, :1], torch.maximum(eased, skin[:, 1:-1] + 1.5), over[:, :1].abs()], 1
+        )
         line = torch.cat([(reach * sign)[..., None], line[..., 1:]], 2)
         t = torch.linspace(0, 1, 8, device=head.device)[1:, None]
         start, back = line[:, -1:], (over - hinge)[:, None]
@@ -262,6 +277,9 @@ class Glasses:
         below = torch.where(place < ROUND, (-(2 * math.pi * place / ROUND).sin()).clamp(min=0), 0)
         clear = p.fade[:, None, None] * below.clamp(max=0.6)[None, :, None]
         colour = torch.lerp(colour, colour.new_tensor([0.5, 0.47, 0.43]), clear)
+        # Nose pads are of clear silicone.
+        pad = place >= self._side_rows // ACROSS - _RINGS["pad"]
+        colour = torch.where(pad[:, None], colour.new_tensor([0.42, 0.36, 0.31]), colour)
         return torch.where((index < self._frame)[:, None], colour, 0.02)
 
     def roughness(self, parameters: GlassesParameters) -> Tensor:

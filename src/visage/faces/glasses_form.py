@@ -140,7 +140,7 @@ def height_at(points: Tensor, sites: Tensor, heights: Tensor) -> Tensor:
 
 
 def _superellipse(angle: Tensor, power: Tensor) -> tuple[Tensor, Tensor]:
-    """x and y of the curve |x|ⁿ + |y|ⁿ = 1 at angles (N,) from its middle, n (B, 1): (B, N)."""
+    """Points of the curve |x|ⁿ + |y|ⁿ = 1 at angles (N,) from its middle, n (B, 1): (B, N)."""
     c, s = angle.cos(), angle.sin()
     radius = (c.abs() ** power + s.abs() ** power) ** (-1 / power)
     return radius * c, radius * s

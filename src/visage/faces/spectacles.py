@@ -122,7 +122,8 @@ def _draw(seed: int, sex: float, age: float) -> dict:
     metal = random.random() < (0.9 if kind == 4 else 0.4)
     rimless = metal and random.random() < 0.15
     palette = _METALS if metal else _ACETATES
-    colour = palette[random.integers(len(palette))] * np.exp(random.normal(0, 0.12, 3))
+    jitter = random.normal(0, 0.1) + random.normal(0, 0.03 if metal else 0.12, 3)
+    colour = palette[random.integers(len(palette))] * np.exp(jitter)
     mottled = not metal and random.random() < 0.3
     tint = 0.96 - 0.02 * random.random(3)
     if random.random() < 0.06:
