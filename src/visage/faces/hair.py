@@ -1,0 +1,161 @@
+"""Whole heads of hair: who wears what, and how it follows any head.
+
+A `Hair` says in a few numbers what hair, brows, lashes and beard one person has; `sample_hair`
+draws it from a person's labels, and `grow` puts it on that person's head. Styles are grown once on
+the mean head and kept in memory; what a person needs beside is to move them, which is quick.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from visage.faces import facial_hair, hair_growth
+from visage.faces.beards import BEARDS
+from visage.faces.hair_colour import strand_colours
+from visage.faces.hair_sampling import sample_hair
+from visage.faces.hair_styles import STYLES
+from visage.faces.hair_traits import BALD, SHAVEN, Hair, HairError
+from visage.faces.polylines import Strands
+from visage.faces.rooted import Rooted, bind_along
+from visage.faces.scalp import head_of
+from visage.faces.shape import MorphableModel
+
+__all__ = ["MOST", "VARIANTS", "Hair", "HairError", "Strands", "carry", "grow", "sample_hair"]
+
+MOST = 12000
+"""Strands of the densest scalp, for pictures of 512 pixels; 2,000 do for 128."""
+
+VARIANTS = 4
+"""Ways in which each style is grown."""
+
+_WIDTH = 0.42  # mm; each strand stands for about eight hairs
+_FEWEST = 0.3  # share of brows, lashes and beard that is kept in the smallest pictures
+_LASH_COLOUR = 1.5  # eumelanin that is added to a person's: lashes are darker than hair
+
+
+def carry(groups: Sequence[Rooted], mean: Tensor, vertices: Tensor) -> list[list[Tensor]]:
+    """Move strands from the mean head to others: rest + Σ w (vertices - mean).
+
+    Args:
+        groups: strands at rest, such as a scalp and a beard.
+        mean: (V, 3) mm, the mean head's vertices.
+        vertices: (B, V, 3) mm, head frame.
+
+    Returns:
+        For each of the B heads, the points (S, K, 3) float32 of each group, on the CPU.
+
+    Raises:
+        HairError: the shapes do not fit.
+    """
+    if vertices.ndim != 3 or vertices.shape[1:] != mean.shape:
+        raise HairError(f"vertices are {tuple(vertices.shape)}; expected (B, {len(mean)}, 3)")
+    moved = (vertices.detach() - mean).float().cpu().numpy()
+    return [[torch.from_numpy(group.carried(one)) for group in groups] for one in moved]
+
+
+def grow(model: MorphableModel, hair: Hair, vertices: Tensor, *, count: int = MOST) -> Strands:
+    """All hair of one person: scalp, brows, lashes and beard.
+
+    Args:
+        model: whose vertices these are.
+        hair: of the person.
+        vertices: (V, 3) or (1, V, 3), mm, head frame, with identity and expression.
+        count: strands on the scalp; fewer, wider ones for small pictures.
+
+    Returns:
+        Strands, on the vertices' device.
+
+    Raises:
+        HairError: there is no such style, or the vertices are not the model's.
+    """
+    if count < 0:
+        raise HairError(f"{count} strands are asked for; give 0 or more")
+    vertices = vertices[None] if vertices.ndim == 2 else vertices
+    if len(vertices) != 1:
+        raise HairError(f"vertices of {len(vertices)} heads are given; expected one")
+    groups = _groups(model, hair)
+    share = min(max(count / MOST, _FEWEST), 1.0)
+    limits = [count if name == "scalp" else int(share * len(one)) for name, one, _ in groups]
+    kept = [one.thinned(limit) for (_, one, _), limit in zip(groups, limits, strict=True)]
+    points = carry(kept, model.mean, vertices)[0]
+    strands = [
+        Strands.even(
+            moved,
+            torch.from_numpy(one.width),
+            torch.from_numpy(colour[np.arange(len(one)) * len(colour) // max(len(one), 1)]),
+            torch.from_numpy(one.openness),
+        )
+        for moved, one, (_, _, colour) in zip(points, kept, groups, strict=True)
+    ]
+    return Strands.joined(strands).to(vertices.device)
+
+
+@lru_cache(maxsize=48)
+def _groups(model: MorphableModel, hair: Hair) -> list[tuple[str, Rooted, np.ndarray]]:
+    """Name, strands at rest and colours (S, 3) of each group that a person has."""
+    if hair.style not in (BALD, *STYLES):
+        raise HairError(f"there is no style {hair.style!r}; choose among {', '.join(STYLES)}")
+    if hair.beard not in (SHAVEN, *BEARDS):
+        raise HairError(f"there is no beard {hair.beard!r}; choose among {', '.join(BEARDS)}")
+    head = head_of(model)
+    own = (hair.eumelanin, hair.pheomelanin)
+    groups = []
+    if hair.style != BALD:
+        scalp = _scalp(model, hair.style, hair.variant % VARIANTS)
+        scalp = replace(scalp, width=scalp.width * np.float32(_WIDTH * hair.thickness))
+        groups.append(("scalp", scalp, (*own, hair.greyness)))
+    brows = facial_hair.brows(
+        head,
+        count=int(950 * hair.brow_density),
+        thickness=hair.brow_thickness,
+        arch=hair.brow_arch,
+        lift=hair.brow_lift,
+        width=0.16,
+        seed=hair.seed,
+    )
+    dark = (1.3 * hair.eumelanin + 0.12, 0.7 * hair.pheomelanin)
+    groups.append(("brows", brows, (*dark, 0.5 * hair.greyness)))
+    lashes = facial_hair.lashes(
+        model, head, length=hair.lash_length, count=90, width=0.13, seed=hair.seed
+    )
+    groups.append(("lashes", lashes, (hair.eumelanin + _LASH_COLOUR, hair.pheomelanin, 0.0)))
+    if hair.beard != SHAVEN:
+        beard = facial_hair.beard(
+            model,
+            head,
+            hair.beard,
+            scale=hair.beard_length,
+            density=hair.beard_density,
+            seed=hair.seed,
+        )
+        groups.append(("beard", beard, (own[0] * 0.9, own[1] * 1.4, min(1.3 * hair.greyness, 1.0))))
+    return [
+        (name, one, strand_colours(len(one), *pigments, seed=hair.seed + number))
+        for number, (name, one, pigments) in enumerate(groups)
+    ]
+
+
+@lru_cache(maxsize=32)
+def _scalp(model: MorphableModel, name: str, variant: int) -> Rooted:
+    """A style grown on the mean head; every variant is cut and combed a little differently."""
+    style = STYLES[name]
+    random = np.random.default_rng(variant)
+    if variant:
+        longer = np.exp(0.12 * random.normal())
+        style = replace(
+            style,
+            length=style.length * longer,
+            sides=style.sides * longer,
+            volume=style.volume * np.exp(0.12 * random.normal()),
+            part_at=style.part_at * random.choice([-1, 1]) + random.normal(0, 3),
+            height=style.height + random.normal(0, 2.5),
+            recession=style.recession + abs(random.normal(0, 2.5)),
+        )
+    ears = model.regions["ears"].double().cpu().numpy()
+    head = head_of(model)
+    roots, points, openness, fineness = hair_growth.grow(head, style, ears, MOST, variant)
+    return Rooted(points, openness, fineness, *bind_along(head, roots, points))

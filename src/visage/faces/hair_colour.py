@@ -1,0 +1,58 @@
+"""Colour of hair from its pigments."""
+
+import numpy as np
+
+# Absorption of pigments at unit concentration in linear red, green and blue (d'Eon et al. 2011,
+# "An energy-conserving hair reflectance model", from measurements).
+EUMELANIN = np.array([0.419, 0.697, 1.37])
+PHEOMELANIN = np.array([0.187, 0.4, 1.05])
+_ROUGHNESS = 0.3  # of a fibre, azimuthal
+_PLAIN = 0.2  # share of what is scattered by the scales, and so without colour of its own
+_FLOOR = 0.006  # what even black hair scatters
+_WHITE = np.array([0.50, 0.49, 0.47])  # hair without pigment, seen as a tuft
+
+
+def melanin_colour(eumelanin: float, pheomelanin: float) -> np.ndarray:
+    """What a thick tuft of hair reflects, linear (3,).
+
+    Chiang et al. (2016, "A practical and controllable hair and fur model", section 4.2) fit the
+    absorption σ of a fibre whose hair has the colour C after all scattering:
+    σ = (ln C / p(β))², with p a polynomial in the roughness β. Inverted, C = exp(-p(β) √σ).
+
+    Args:
+        eumelanin: concentration; about 0.05 is blond, 0.2 light brown, 0.4 brown, 0.8 dark brown,
+            3 black.
+        pheomelanin: concentration; about 0.5 with little eumelanin is red.
+
+    >>> melanin_colour(0.4, 0.05).round(2).tolist()
+    [0.08, 0.05, 0.02]
+    """
+    b = _ROUGHNESS
+    p = 5.969 - 0.215 * b + 2.532 * b**2 - 10.73 * b**3 + 5.574 * b**4 + 0.245 * b**5
+    absorption = eumelanin * EUMELANIN + pheomelanin * PHEOMELANIN
+    colour = np.exp(-p * np.sqrt(absorption))
+    return np.maximum(colour + _PLAIN * (colour.mean() - colour), _FLOOR)
+
+
+def strand_colours(
+    count: int, eumelanin: float, pheomelanin: float, greyness: float, seed: int
+) -> np.ndarray:
+    """Colours (count, 3) of strands: none is quite like the next, and some are grey.
+
+    Args:
+        count: of strands; the first ones do not depend on it.
+        eumelanin: mean concentration, see `melanin_colour`.
+        pheomelanin: the same.
+        greyness: share of strands without pigment.
+        seed: of what strands differ in.
+    """
+    random = np.random.default_rng(seed)
+    draws = random.standard_normal((count, 3))
+    base = melanin_colour(eumelanin, pheomelanin)
+    colour = base * np.exp(0.22 * draws[:, :1] + 0.05 * draws[:, 1:2] * np.array([1, 0, -1]))
+    # A share of grey strands, by the normal's distribution, so that one draw a strand decides.
+    grey = np.argsort(np.argsort(draws[:, 2])) < greyness * count
+    white = _WHITE * np.exp(0.15 * draws[:, :1])
+    # Greying hair loses pigment before it is white.
+    colour = colour + (0.35 * greyness) * (0.5 * _WHITE - colour) * (greyness > 0)
+    return np.where(grey[:, None], white, colour).clip(0, 0.9).astype(np.float32)
