@@ -13,23 +13,20 @@ import torch
 from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
+from visage.faces.collar import Rows, section
 from visage.faces.directions import unit
 from visage.faces.folds import construction, relief, yarn
 from visage.faces.garments import Garment, GarmentError
 from visage.faces.shape import MorphableModel
-from visage.faces.torso import AXIS, CLEARANCE, torso
+from visage.faces.torso import CLEARANCE, torso
 
 _LATTICE = (48, 24)
 _CONTROL = 5842  # vertices of the coarse mesh come first at both levels
 _SIZES = {
-    # columns, samples along them, rows: inside, roll, leaf, step, body
-    0: (72, 48, (2, 3, 4, 1, 18)),
-    1: (480, 110, (3, 6, 16, 3, 86)),
+    # By the model's subdivision: columns, samples along them, rows.
+    0: (72, 48, Rows(2, 3, 4, 1, 18)),
+    1: (480, 110, Rows(3, 6, 16, 3, 86)),
 }
-_FRONT = math.pi / 2
-_COLLAR = 1.3  # radians from the middle of the front to where a neckline's drop begins
-_FEWEST = 3.0  # columns a rib, or it would alias
-_BAND_RIB = 3.3  # mm
 
 
 class Clothing:
@@ -45,8 +42,8 @@ class Clothing:
     """
 
     def __init__(self, model: MorphableModel):
-        self.columns, samples, self._counts = _SIZES[model.subdivision]
-        self.rows, self.body_rows = sum(self._counts), self._counts[-1]
+        self.columns, samples, self._rows = _SIZES[model.subdivision]
+        self.rows, self.body_rows = self._rows.total, self._rows.body
         mean = model.mean.detach().cpu().double().numpy()
         neck = model.triangles[model.part_triangles["neck"]].cpu().numpy()
         rest = torso(mean, neck, self.columns, samples)
@@ -88,28 +85,27 @@ class Clothing:
         if len(head) != len(garment):
             raise GarmentError(f"{len(head)} heads and {len(garment)} garments; give as many")
         moved = head[:, self._control] - self._mean
-        moved = (self._weights @ moved.flatten(0, 0)).unflatten(1, _LATTICE)
+        moved = (self._weights @ moved).unflatten(1, _LATTICE)
         moved = torch.einsum("nk,sl,bklc->bnsc", self._around, self._down, moved)
         forward = garment.chest[:, None, None, None] * self._swell[..., None]
         surface = self._rest + moved
         surface = surface + forward * surface.new_tensor([0.0, 0.0, 1.0])
         normals = _outward(surface)
-        along, out, _ = self._rows_of(garment)
-        points, normals = self._at(along, surface), unit(self._at(along, normals), dim=3)
-        return (points + out[..., None] * normals).flatten(1, 2)
+        places, out, _ = self._laid(garment)
+        points, normals = self._read(places, torch.cat([surface, normals], 3)).split(3, 3)
+        return (points + out[..., None] * unit(normals, dim=3)).flatten(1, 2)
 
     def albedo(self, garment: Garment) -> Tensor:
         """(B, Vc, 3), linear: colours, stripes, mixed yarn, and dark seams."""
-        along, _, shade = self._rows_of(garment)
-        rest = self._at(along, self._rest.expand(len(garment), -1, -1, -1))
+        places, _, shade = self._laid(garment)
+        rest = self._read(places, self._rest[None])
         first, second = garment.colour[:, None, None], garment.second[:, None, None]
         shape = (-1, 1, 1)
         across = torch.lerp(rest[..., 1], rest[..., 0], garment.upright.view(shape))
         wave = (2 * math.pi * across / garment.period.view(shape)).sin()
         striped = torch.sigmoid(6 * (wave - 0.2)) * garment.stripes.view(shape)
         collar = torch.zeros_like(striped)
-        edge = sum(self._counts[:3])
-        collar[:, :edge] = 1
+        collar[:, : self._rows.collar - self._rows.step] = 1
         # A band has no stripes; a leaf of the same cloth has.
         plain = collar * (garment.points < 0.5).view(shape)
         share = striped * (1 - plain) + collar * garment.contrast.view(shape)
@@ -128,91 +124,58 @@ class Clothing:
         """(B, Vc, 1)."""
         return garment.specular[:, None, None].expand(-1, self.rows * self.columns, 1)
 
-    def _rows_of(self, garment: Garment) -> tuple[Tensor, Tensor, Tensor]:
-        """Where the grid's points lie: mm along columns, mm out of the surface, and dark seams.
+    def _laid(self, garment: Garment) -> tuple[tuple, Tensor, Tensor]:
+        """Where the grid's points lie: places in the columns, mm out, and the seams' shade.
 
         Returns:
-            three (B, rows, N).
+            places: for `_read`.
+            out: (B, rows, N) mm.
+            shade: (B, rows, N), factor of the albedo.
         """
-
-        def each(name: str) -> Tensor:
-            return getattr(garment, name)[:, None]
-
-        angle = self._angle[None]
-        off = ((angle - _FRONT + math.pi) % (2 * math.pi) - math.pi).abs()  # from the front
-        near = (1 - off / _COLLAR).clamp(min=0)
-        straight = near.square() / (near + 0.2) * 1.2  # it begins without a corner
-        fall = torch.lerp(torch.sin(near * _FRONT).square(), straight, each("vee"))
-        top = self._base - each("stand") + each("drop") * fall + each("wide") * angle.cos().abs()
-        leaf = _leaf(off, each("leaf"), each("points"))
-        thick, bulk = each("thickness"), each("bulk")
-        hood = (bulk > 8).float()
-        bulk = bulk * (1 - 0.55 * hood * torch.sigmoid(6 * (1.1 - off)))
-
-        inner, roll, band, step, body = self._counts
-        along, out = [], []
-        r = (thick + 2.0) / 2  # of the roll, from 2 mm below the surface to the band
-        for t in torch.linspace(0, 1, inner + 1)[:-1].tolist():
-            along.append(top + r + 16 * (1 - t))
-            out.append((-2.0 - 1.2 * (1 - t)) + 0 * along[-1])
-        for t in torch.linspace(0, 1, roll).tolist():
-            along.append(top + r * (1 - math.sin(math.pi * t)))
-            out.append(-2.0 + r * (1 - math.cos(math.pi * t)) + 0 * along[-1])
-        height = thick + bulk * 0
-        ribbed = (self.columns / 2 / _FEWEST, 400 / _BAND_RIB)
-        waves = (angle * min(int(v) for v in ribbed)).cos() * each("ribs")
-        waves = waves if self.columns > 200 else 0 * waves
-        for t in torch.linspace(0, 1, band + 1)[1:].tolist():
-            along.append(top + r + (leaf - r).clamp(min=0.5) * t)
-            lift = bulk * math.sin(math.pi * t**0.8) if t < 1 else 0 * bulk
-            ease = min(1.0, 6 * t, 5 * (1 - t))
-            out.append(height * (1 - 0.25 * t) + lift + waves * ease)
-        end = along[-1]
-        for t in torch.linspace(0, 1, step + 1)[1:].tolist():
-            along.append(end + 1.2 * t)
-            out.append(height * 0.75 * (1 - t) - 0.3 * math.sin(math.pi * t))
-        end, last = along[-1], self._length - 0.5
-        for t in torch.linspace(0, 1, body + 1)[1:].tolist():
-            share = 0.55 * t + 0.45 * t * t  # closer below the collar
-            along.append(end + (last - end) * share)
-            out.append(0 * end)
-        along = torch.stack([a.expand(len(garment), self.columns) for a in along], 1)
-        along = torch.minimum(along.clamp(min=0), self._length - 0.5)
-        out = torch.stack([o.expand(len(garment), self.columns) for o in out], 1)
-        rest = self._at(along, self._rest.expand(len(garment), -1, -1, -1))
-        sides = torch.sigmoid(12 * angle.sin()).expand(self.rows, -1)
+        along, out = section(garment, self._angle, self._base, self._length, self._rows)
+        places = self._places(along)
+        rest = self._read(places, self._rest[None])
+        sides = torch.sigmoid(12 * self._angle.sin())
         folded = relief(rest, garment, sides)
         built, shade = construction(rest, garment, sides)
-        collar = torch.ones(self.rows, 1, device=out.device)
-        first = sum(self._counts[:4])
-        collar[:first] = 0
+        first = self._rows.collar
         # Folds grow from nothing below the collar, which holds the cloth.
-        grow = ((along - along[:, first - 1 : first]) / 28).clamp(0, 1) * collar
-        # Folds may lie lower than the rest surface, but not in the skin.
-        out = out + (folded * grow).clamp(min=-(CLEARANCE - 1.5) * 1.6) + built * collar
-        return along, out, torch.where(collar > 0, shade, torch.ones_like(shade))
+        grow = ((along - along[:, first - 1 : first]) / 28).clamp(0, 1)
+        # They may lie lower than the rest surface, but not in the skin.
+        more = (folded * grow).clamp(min=-CLEARANCE) + built
+        below = (torch.arange(self.rows, device=out.device) >= first)[:, None]
+        return places, out + below * more, torch.where(below, shade, 1.0)
 
-    def _at(self, along: Tensor, table: Tensor) -> Tensor:
-        """Read (B, N, S, 3) at mm (B, R, N) along columns: cubic (Catmull-Rom), (B, R, N, 3)."""
-        samples = table.shape[2]
+    def _places(self, along: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows of a flattened table (4, B, R, N), and their weights: cubic (Catmull-Rom)."""
+        samples = self._rest.shape[1]
         place = along / self._length * (samples - 1)
-        index = place.detach().floor().clamp(0, samples - 2).long()
-        t = (place - index)[..., None]
+        index = place.floor().clamp(0, samples - 2)
+        t = place - index
+        weights = torch.stack(
+            [
+                t * (t * (2 - t) - 1) / 2,
+                (t * t * (3 * t - 5) + 2) / 2,
+                t * (t * (4 - 3 * t) + 1) / 2,
+                t * t * (t - 1) / 2,
+            ]
+        )
+        offsets = torch.arange(-1, 3, device=along.device).view(4, 1, 1, 1)
+        taken = (index.long() + offsets).clamp(0, samples - 1)
+        return taken + torch.arange(self.columns, device=along.device) * samples, weights
 
-        def take(offset: int) -> Tensor:
-            at = (index + offset).clamp(0, samples - 1).mT[..., None].expand(-1, -1, -1, 3)
-            return torch.gather(table, 2, at).transpose(1, 2)
-
-        a, b, c, d = (take(offset) for offset in (-1, 0, 1, 2))
-        return b + t / 2 * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
-
-
-def _leaf(off: Tensor, length: Tensor, points: Tensor) -> Tensor:
-    """Length of the leaf (B, N) at angles from the front: a shirt's has tips and an opening."""
-    towards = ((1.5 - off) / 1.0).clamp(0, 1)
-    tipped = length * (1 + 0.5 * towards * towards)
-    opening = ((off - 0.09) / 0.36).clamp(0.06, 1)
-    return torch.lerp(length + 0 * off, tipped * opening, points)
+    def _read(self, places: tuple[Tensor, Tensor], table: Tensor) -> Tensor:
+        """Read tables (B or 1, N, S, C) at places: (B, R, N, C)."""
+        index, weights = places
+        if len(table) > 1:
+            batch = torch.arange(len(table), device=table.device)[:, None, None]
+            index = index + batch * (table.shape[1] * table.shape[2])
+        rows = table.flatten(0, 2)
+        total = 0.0
+        for at, weight in zip(index, weights, strict=True):
+            taken = rows.index_select(0, at.flatten()).view(*at.shape, -1)
+            total = total + weight[..., None] * taken
+        return total
 
 
 def _swell(points: np.ndarray) -> np.ndarray:
@@ -271,6 +234,3 @@ def _grid(rows: int, columns: int) -> Tensor:
     c, d = a + columns, b + columns
     quads = torch.stack([a, b, c, b, d, c], -1)
     return quads.reshape(-1, 3)
-
-
-__all__ = ["AXIS", "Clothing"]

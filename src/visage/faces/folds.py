@@ -7,11 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from visage.faces.compiled_folds import fold
+from visage.faces.garments import Garment
+
 _CREASES = 22
 _WAVES = 5
 
 
-def relief(points: Tensor, garment, sides: Tensor) -> Tensor:
+def relief(points: Tensor, garment: Garment, sides: Tensor) -> Tensor:
     """Millimetres by which cloth stands out of its rest surface.
 
     A crease is a ridge with a shallow valley beside it, along a bent line that fades at both ends.
@@ -19,50 +22,33 @@ def relief(points: Tensor, garment, sides: Tensor) -> Tensor:
     at the armpits (upwards and inwards). Soft upright waves grow towards the hem.
 
     Args:
-        points: (B, ..., 3) mm, on the rest surface.
+        points: (B, R, N, 3) mm, on the rest surface.
         garment: B garments.
-        sides: (...,), 1 on the front, 0 on the back.
+        sides: (N,), 1 on the front, 0 on the back.
 
     Returns:
-        (B, ...) mm.
+        (B, R, N) mm, without derivatives.
     """
-    extra = points.ndim - 2
-    x, y, _ = points.unbind(-1)
-    drawn = torch.from_numpy(
-        np.stack([_drawn(int(s)) for s in garment.seed.tolist()])
-        if len(garment) else np.zeros((0, _CREASES + _WAVES, 8), np.float32)
-    ).to(points)  # fmt: skip
-    total = torch.zeros_like(x)
-    for crease in drawn[:, :_CREASES].unbind(1):
-        px, py, angle, length, width, height, bend, side = (
-            value.view(-1, *[1] * extra) for value in crease.unbind(1)
-        )
-        along = ((x - px) * angle.cos() + (y - py) * angle.sin()) / length
-        fade = (1 - along.square()).clamp(min=0).square()
-        across = ((y - py) * angle.cos() - (x - px) * angle.sin()) / width
-        across = across + bend * along.square()
-        # A crease is sharper on its lower side.
-        ridge = (-across.square()).exp() - 0.55 * (-(0.6 * (across - 1.7)).square()).exp()
-        facing = torch.where(side > 0.5, sides, 1 - sides)
-        total = total + height * facing * fade * ridge
-    hang = ((-y - 200) / 160).clamp(0, 1)
-    for wave in drawn[:, _CREASES:].unbind(1):
-        number, phase, lean, height = (value.view(-1, *[1] * extra) for value in wave[:, :4].T)
-        total = total + height * hang * (number * (x + lean * y) + phase + sides).sin()
-    return 1.5 * total * garment.folds.view(-1, *[1] * extra)
+    drawn = [_drawn(seed) for seed in garment.seed.tolist()]
+    folds = np.stack(drawn) if drawn else np.zeros((0, _CREASES + _WAVES, 8), np.float32)
+    height = np.zeros(points.shape[:3], np.float32)
+    place = points.detach().to("cpu", torch.float32).contiguous().numpy()
+    creases, waves = folds[:, :_CREASES], folds[:, _CREASES:, :4]
+    fold(place, creases, waves.copy(), sides.float().cpu().contiguous().numpy(), height)
+    return 1.5 * torch.from_numpy(height).to(points) * garment.folds[:, None, None]
 
 
-def construction(points: Tensor, garment, sides: Tensor) -> tuple[Tensor, Tensor]:
+def construction(points: Tensor, garment: Garment, sides: Tensor) -> tuple[Tensor, Tensor]:
     """Seams of the sleeves, the placket and its buttons.
 
     Args:
-        points: (B, ..., 3) mm, on the rest surface.
+        points: (B, R, N, 3) mm, on the rest surface.
         garment: B garments.
-        sides: (...,), 1 on the front, 0 on the back.
+        sides: (N,), 1 on the front, 0 on the back.
 
     Returns:
-        height: (B, ...) mm.
-        shade: (B, ...), factor of the albedo: the dark of stitches and edges.
+        height: (B, R, N) mm.
+        shade: (B, R, N), factor of the albedo: the dark of stitches and edges.
     """
     shape = (-1, *[1] * (points.ndim - 2))
     x, y, _ = points.unbind(-1)
