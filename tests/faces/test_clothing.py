@@ -98,6 +98,27 @@ def test_no_cut_edge_and_no_hole_is_seen(pitch):
             assert holes[60:].sum() == 0
 
 
+def test_no_neckline_falls_past_the_skin():
+    model, clothing, head, garment, _ = worn()
+    deep = replace(garment, drop=torch.full((PEOPLE,), 300.0), leaf=torch.full((PEOPLE,), 12.0))
+    edge = grid(clothing, clothing.vertices(head, deep))[:, : clothing.rows - clothing.body_rows]
+    front = edge[:, :, clothing.columns // 4, 1].amax(1)
+    middle = (model.mean[:, 0].abs() < 6) & (model.regions["torso"] > 0.5)
+    skin = head[:, middle.nonzero()[:, 0]]
+    chest = skin[..., 1].masked_fill(skin[..., 2] < 0, 1e9).amin(1)
+    assert (front > chest + 3).all()
+
+
+def test_a_turtleneck_is_higher_than_a_scoop():
+    _, clothing, head, garment, _ = worn()
+    tops = []
+    for stand, drop in ((35.0, 0.0), (0.0, 35.0)):
+        drop, stand = torch.full((PEOPLE,), drop), torch.full((PEOPLE,), stand)
+        vertices = clothing.vertices(head, replace(garment, drop=drop, stand=stand))
+        tops.append(grid(clothing, vertices)[:, :, clothing.columns // 4, 1].amax(1))
+    assert (tops[0] > tops[1] + 40).all()
+
+
 def test_it_reaches_below_every_portrait():
     _, clothing, _, _, vertices = worn()
     assert grid(clothing, vertices)[:, -1, :, 1].max() < -330

@@ -13,7 +13,7 @@ import torch
 from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
-from visage.faces.collar import Rows, section
+from visage.faces.collar import Rows, neckline, section
 from visage.faces.directions import unit
 from visage.faces.folds import construction, relief, yarn
 from visage.faces.garments import Garment, GarmentError
@@ -53,6 +53,7 @@ class Clothing:
             return torch.from_numpy(np.ascontiguousarray(array)).float().to(device)
 
         self._rest, self._length, self._base = kept(rest.points), kept(rest.length), kept(rest.base)
+        self._lowest = kept(rest.lowest)
         control = model.parts["neck"]
         self._control = control[control < _CONTROL]
         self._mean = model.mean[self._control]
@@ -84,16 +85,21 @@ class Clothing:
             )
         if len(head) != len(garment):
             raise GarmentError(f"{len(head)} heads and {len(garment)} garments; give as many")
-        moved = head[:, self._control] - self._mean
-        moved = (self._weights @ moved).unflatten(1, _LATTICE)
-        moved = torch.einsum("nk,sl,bklc->bnsc", self._around, self._down, moved)
+        surface = self._rest + self._moved(head)
         forward = garment.chest[:, None, None, None] * self._swell[..., None]
-        surface = self._rest + moved
         surface = surface + forward * surface.new_tensor([0.0, 0.0, 1.0])
         normals = _outward(surface)
         places, out, _ = self._laid(garment)
         points, normals = self._read(places, torch.cat([surface, normals], 3)).split(3, 3)
         return (points + out[..., None] * unit(normals, dim=3)).flatten(1, 2)
+
+    def _moved(self, head: Tensor) -> Tensor:
+        """How far (B, N, S, 3) the rest surface follows the neck and shoulders, mm."""
+        moved = (head[:, self._control] - self._mean).transpose(0, 1).flatten(1)  # (C, 3 B)
+        lattice = (self._weights @ moved).view(_LATTICE[0], -1)
+        round_body = (self._around @ lattice).view(self.columns, _LATTICE[1], -1)
+        table = self._down @ round_body  # (N, S, 3 B)
+        return table.unflatten(2, (-1, 3)).permute(2, 0, 1, 3)
 
     def albedo(self, garment: Garment) -> Tensor:
         """(B, Vc, 3), linear: colours, stripes, mixed yarn, and dark seams."""
@@ -113,7 +119,7 @@ class Clothing:
         grain = torch.from_numpy(
             np.stack([yarn(self.columns, self.rows, s) for s in garment.seed.tolist()])
         ).to(mixed)
-        grain = 1 + (0.02 + 0.13 * garment.heather.view(shape)) * grain
+        grain = 1 + (0.02 + 0.10 * garment.heather.view(shape)) * grain
         return (mixed * (shade * grain)[..., None]).clamp(0.004, 0.9).flatten(1, 2)
 
     def roughness(self, garment: Garment) -> Tensor:
@@ -124,6 +130,10 @@ class Clothing:
         """(B, Vc, 1)."""
         return garment.specular[:, None, None].expand(-1, self.rows * self.columns, 1)
 
+    def _section(self, garment: Garment) -> tuple[Tensor, Tensor]:
+        top = neckline(garment, self._angle, self._base, self._lowest)
+        return section(garment, self._angle, top, self._length, self._rows)
+
     def _laid(self, garment: Garment) -> tuple[tuple, Tensor, Tensor]:
         """Where the grid's points lie: places in the columns, mm out, and the seams' shade.
 
@@ -132,7 +142,7 @@ class Clothing:
             out: (B, rows, N) mm.
             shade: (B, rows, N), factor of the albedo.
         """
-        along, out = section(garment, self._angle, self._base, self._length, self._rows)
+        along, out = self._section(garment)
         places = self._places(along)
         rest = self._read(places, self._rest[None])
         sides = torch.sigmoid(12 * self._angle.sin())

@@ -12,6 +12,7 @@ _FRONT = math.pi / 2
 _NEARLY = 1.3  # radians from the middle of the front to where a neckline begins to fall
 _SUNK = 2.0  # mm that the collar's inner side lies below the rest surface
 _STEP = 1.2  # mm along the cloth on which the collar's edge drops to the body
+_COVERED = 9.0  # mm of skin that cloth covers at least, before it ends
 _HOOD = 8.0  # mm of bulk from which a leaf is a hood's
 _FEWEST, _RIB = 3, 3.3  # columns a rib at least, or it would alias; mm a rib
 
@@ -37,31 +38,36 @@ class Rows:
         return self.total - self.body
 
 
-def neckline(garment: Garment, angle: Tensor, base: Tensor) -> Tensor:
+def neckline(garment: Garment, angle: Tensor, base: Tensor, lowest: Tensor) -> Tensor:
     """Where the collar's upper edge runs: (B, N) mm along the columns.
 
     Args:
         garment: B garments.
         angle: (N,) of the columns; π/2 is the front.
         base: (N,) mm, where a crew neck lies.
+        lowest: (N,) mm, where bare skin ends; no neckline falls as far.
     """
     near = (1 - _from_front(angle) / _NEARLY).clamp(min=0)
     straight = 1.2 * near.square() / (near + 0.2)  # begins without a corner
-    round_one = torch.sin(near * _FRONT).square()
+    round_one = torch.sin(near * _FRONT) ** 1.5
     fall = torch.lerp(round_one.expand(len(garment), -1), straight, garment.vee[:, None])
-    sides = garment.wide[:, None] * angle.cos().abs()
-    return base - garment.stand[:, None] + garment.drop[:, None] * fall + sides
+    sides = garment.wide[:, None] * angle.cos().square()
+    # The whole curve gets flatter, so that a deep V stays a V.
+    room = (lowest - base)[_from_front(angle).argmin()] - _COVERED
+    drop = torch.minimum(garment.drop, room)[:, None]
+    top = base - garment.stand[:, None] + drop * fall + sides
+    return torch.minimum(top, lowest - _COVERED)
 
 
 def section(
-    garment: Garment, angle: Tensor, base: Tensor, length: Tensor, rows: Rows
+    garment: Garment, angle: Tensor, top: Tensor, length: Tensor, rows: Rows
 ) -> tuple[Tensor, Tensor]:
     """Lay the rows of the grid.
 
     Args:
         garment: B garments.
         angle: (N,) of the columns.
-        base: (N,) mm along the columns, where a crew neck lies.
+        top: (B, N) mm along the columns, from `neckline`.
         length: (N,) mm of the columns.
         rows: how many of each part.
 
@@ -69,7 +75,7 @@ def section(
         along: (B, rows, N) mm along the columns.
         out: (B, rows, N) mm out of the rest surface.
     """
-    top = neckline(garment, angle, base)[:, None]  # (B, 1, N)
+    top = top[:, None]
     leaf, bulk = (size[:, None] for size in _leaf(garment, angle))
     thick = garment.thickness[:, None, None]
     radius = (thick + _SUNK) / 2  # of the roll
@@ -112,7 +118,9 @@ def _leaf(garment: Garment, angle: Tensor) -> tuple[Tensor, Tensor]:
     opening = ((off - 0.09) / 0.36).clamp(0.06, 1)
     tipped = length * (1 + 0.5 * towards.square()) * opening
     # A hood lies on the shoulders behind, and is only an edge in front.
-    flatter = 1 - 0.55 * torch.sigmoid(6 * (1.1 - off)) * (bulk > _HOOD)
+    front = torch.sigmoid(3.5 * (1.5 - off)) * (bulk > _HOOD)
+    flatter, tipped = 1 - 0.75 * front, tipped * (1 - front) + front * 0.4 * length
+    length = length * (1 - 0.6 * front)
     return torch.lerp(length.expand_as(tipped), tipped, garment.points[:, None]), bulk * flatter
 
 

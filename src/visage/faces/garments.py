@@ -154,12 +154,12 @@ def _draw(seed: int, sex: float, age: float, weight: float) -> dict:
 
 
 def _vee(between, random) -> dict:
-    return {"drop": between(40, 95), "vee": between(0.8, 1), "wide": between(2, 14),
+    return {"drop": between(24, 42), "vee": between(0.8, 1), "wide": between(2, 14),
             "leaf": between(10, 20)}  # fmt: skip
 
 
 def _scoop(between, random) -> dict:
-    return {"drop": between(35, 70), "wide": between(14, 34), "leaf": between(7, 13),
+    return {"drop": between(22, 40), "wide": between(14, 34), "leaf": between(7, 13),
             "ribs": 0.0, "thickness": between(1.4, 1.8), "folds": between(0.4, 0.9)}  # fmt: skip
 
 
@@ -179,7 +179,7 @@ def _shirt(between, random) -> dict:
 
 def _hood(between, random) -> dict:
     return {"drop": between(14, 34), "vee": between(0.3, 0.7), "wide": between(4, 12),
-            "stand": between(8, 18), "leaf": between(62, 84), "points": between(0.25, 0.4),
+            "stand": between(8, 18), "leaf": between(62, 84), "points": 0.0,
             "bulk": between(13, 20), "thickness": between(5, 8), "ribs": 0.0,
             "folds": between(0.7, 1.2), "seams": between(1, 1.5)}  # fmt: skip
 

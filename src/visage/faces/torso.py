@@ -34,6 +34,7 @@ class Torso:
     points: np.ndarray  # (N, S, 3) mm, even along each column
     length: np.ndarray  # (N,) mm, of each column
     base: np.ndarray  # (N,) mm from the start, where the neck meets the shoulders
+    lowest: np.ndarray  # (N,) mm from the start, where bare skin ends
     anchors: np.ndarray  # (N, S, 3) mm, where on the skin a point belongs
 
 
@@ -66,7 +67,8 @@ def torso(vertices: np.ndarray, triangles: np.ndarray, columns: int, samples: in
     covered = used[used[:, 1] < -120 - 0.45 * (used[:, 2] - AXIS)]
     cloth = _outside(_parted(_draped(points, skin)), covered)
     steps = np.linalg.norm(np.diff(cloth, axis=1), axis=2)
-    return Torso(cloth, steps.sum(1), _base(cloth, steps), points)
+    lowest = (cloth[..., 1] > border[:, None]).sum(1) * steps.mean(1)
+    return Torso(cloth, steps.sum(1), _base(cloth, steps), lowest, points)
 
 
 def _cut(vertices: np.ndarray, edges: np.ndarray, angle: float) -> np.ndarray:
@@ -80,12 +82,21 @@ def _cut(vertices: np.ndarray, edges: np.ndarray, angle: float) -> np.ndarray:
     points = np.column_stack([
         along[a] + share * (along[b] - along[a]), y[a] + share * (y[b] - y[a])
     ])  # fmt: skip
-    depth = points[:, 0] * math.sin(angle)  # in front of the axis
     # Above this the jaw begins, and lines from below would meet the skin twice.
-    top = -106 - np.where(depth > 0, 0.45, 0.3) * depth
-    points = points[(points[:, 0] > 0) & (points[:, 1] < top)]
+    depth = points[:, 0] * math.sin(angle)  # in front of the axis
+    below = -106 - np.where(depth > 0, 0.45, 0.3) * depth - points[:, 1]
+    kept = (points[:, 0] > 0) & (below > -7)
+    points, below = points[kept], below[kept]
     # Down the neck and out along the shoulder: this grows all the way.
-    return points[np.argsort(0.15 * points[:, 0] - points[:, 1])]
+    order = np.argsort(0.15 * points[:, 0] - points[:, 1])
+    points, below = points[order], below[order]
+    # Start on the plane itself: at the first vertex below it, columns would start unevenly.
+    first = int((below > 0).argmax())
+    if first:
+        share = below[first] / (below[first] - below[first - 1])
+        start = points[first] + share * (points[first - 1] - points[first])
+        points = np.concatenate([start[None], points[first:]])
+    return points
 
 
 def _continued(cut: np.ndarray, angle: float, border: float) -> np.ndarray:
@@ -120,7 +131,7 @@ def _draped(points: np.ndarray, skin: np.ndarray) -> np.ndarray:
     """Cloth over points (N, S, 3): smoothed, then pushed out, again and again."""
     cloth = points + CLEARANCE * grid_normals(points)
     # On the neck it follows the skin; the lower, the more it bridges.
-    loose = np.clip((-135 - points[..., 1:2]) / 50, 0.15, 1)
+    loose = np.clip((-165 - points[..., 1:2]) / 80, 0.12, 1)
     for _ in range(30):
         around = (np.roll(cloth, 1, 0) + np.roll(cloth, -1, 0)) / 2
         ends = np.concatenate([cloth[:, :1], cloth, cloth[:, -1:]], 1)
@@ -131,7 +142,12 @@ def _draped(points: np.ndarray, skin: np.ndarray) -> np.ndarray:
             gap = ((cloth - below) * normals).sum(2, keepdims=True)
             cloth = cloth + normals * np.clip(CLEARANCE - gap, 0, 6)
     # The facets of the skin would show as pleats.
-    return _smooth(_smooth(cloth))
+    # Give back what smoothing takes off the narrow sides (Taubin 1995), where the arms are.
+    sides = np.clip((np.abs(points[..., :1]) - 110) / 60, 0, 1)
+    for _ in range(3):
+        once = _smooth(cloth)
+        cloth = once + sides * (once - _smooth(once))
+    return cloth
 
 
 def _outside(cloth: np.ndarray, skin: np.ndarray) -> np.ndarray:
@@ -149,7 +165,7 @@ def _outside(cloth: np.ndarray, skin: np.ndarray) -> np.ndarray:
 
 
 def _smooth(table: np.ndarray) -> np.ndarray:
-    blurred = gaussian_filter1d(table, len(table) / 80, axis=0, mode="wrap")
+    blurred = gaussian_filter1d(table, len(table) / 40, axis=0, mode="wrap")
     return gaussian_filter1d(blurred, table.shape[1] / 60, axis=1, mode="nearest")
 
 
