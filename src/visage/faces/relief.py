@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from visage.faces.directions import dot, unit
+from visage.faces.directions import cross, dot, unit
 
 # Pixels across which the surface jumps would otherwise become deep scratches.
 _STEEPEST = 1.5
@@ -34,8 +34,7 @@ def relief(normals: Tensor, positions: Tensor, height: Tensor) -> Tensor:
     right, down = _difference(positions, inside, 3), _difference(positions, inside, 2)
     across, along = _difference(height, inside, 3), _difference(height, inside, 2)
     # r₁ = σ_t × n, r₂ = n × σ_s; the picture's y points down, which turns both signs.
-    first = torch.linalg.cross(down, normals, dim=1)
-    second = torch.linalg.cross(normals, right, dim=1)
+    first, second = cross(down, normals), cross(normals, right)
     area = dot(right, first)
     sign = torch.where(area < 0, -1.0, 1.0)
     gradient = sign * (across * first + along * second) / area.abs().clamp(min=1e-6)

@@ -142,7 +142,8 @@ def render(model: MorphableModel, scene: Scene, *, supersample: int = 1) -> Rend
     camera = scene.camera
     buffers = draw_buffers(model, camera, vertices, normals)
     shadows = cast_shadows(model, camera, scene.light, vertices, scene.wear, scene.strands)
-    surface = _surface(scene, buffers)
+    # The relief of pores only matters where it is seen: in the finest picture.
+    surface = _surface(scene, buffers, raised=supersample == 1)
     if supersample == 1:
         linear, seen = _picture(scene, surface, buffers.mask, shadows)
     else:
@@ -197,8 +198,8 @@ def _picture(
     return linear, seen
 
 
-def _surface(scene: Scene, buffers: Buffers) -> Surface:
-    """What the bare head is made of, at each pixel."""
+def _surface(scene: Scene, buffers: Buffers, *, raised: bool = True) -> Surface:
+    """What the bare head is made of, at each pixel; with its relief where it is `raised`."""
     normals = buffers.normals
     if scene.maps is None:
         albedo = torch.full_like(normals, GREY)
@@ -207,7 +208,7 @@ def _surface(scene: Scene, buffers: Buffers) -> Surface:
         grid = (2 * buffers.uv - 1).permute(0, 2, 3, 1)
         drawn = grid_sample(scene.maps.stacked, grid, padding_mode="border", align_corners=False)
         albedo, roughness, specular, height = drawn.split([3, 1, 1, 1], 1)
-        if scene.maps.size >= RELIEF_SIZE:
+        if raised and scene.maps.size >= RELIEF_SIZE:
             normals = relief(normals, buffers.positions, height)
     depth = buffers.depth[:, 0]
     return Surface(
