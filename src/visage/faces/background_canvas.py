@@ -65,10 +65,12 @@ def _spread(count: int) -> np.ndarray:
 
 def shades(random: np.random.Generator, level: float, *, muted: float) -> np.ndarray:
     """(3,) a colour of about the given level; muted from 0 (strong) to 1 (grey)."""
-    hue = random.uniform(0, 1)
+    # Paints and cloths are blue or brown to yellow more often than pink or green.
+    hue = random.choice([random.normal(0.08, 0.05), random.normal(0.6, 0.06), random.uniform()],
+                        p=[0.42, 0.33, 0.25])  # fmt: skip
     phase = (hue + np.array([0, 2 / 3, 1 / 3])) % 1
     pure = np.clip(6 * np.abs(phase - 0.5) - 1, 0, 1)
-    grey = 1 - (1 - muted) * random.uniform(0.6, 1)
+    grey = 1 - (1 - muted) * random.uniform(0.35, 1)
     warmth = np.array([1.0, 0.96, 0.9]) ** random.normal(0.3, 1)
     colour = (grey + (1 - grey) * pure) * warmth
     return colour / colour.mean() * level * np.exp(random.normal(0, 0.4))

@@ -13,12 +13,12 @@ def room(random: np.random.Generator) -> Canvas:
     light = np.exp(turn * (x - 0.5) - 0.3 * (y - 0.5)) * (1 + 0.04 * noise(random, (3,)))
     canvas = Canvas(light[..., None] * colour, random.uniform(1.0, 3.0), random.uniform(0.18, 0.5))
     things = random.choice(
-        5, random.integers(1, 4), replace=False, p=[0.28, 0.26, 0.16, 0.18, 0.12]
+        5, random.integers(1, 4), replace=False, p=[0.18, 0.26, 0.16, 0.28, 0.12]
     )
     # Large things first, so that small ones stand before them.
     side = random.choice([-1, 1])
     for thing in sorted(things.tolist()):
-        (_shelves, _window, _door, _pictures, _lamp)[thing](random, canvas, colour, side)
+        (_pictures, _window, _door, _shelves, _lamp)[thing](random, canvas, colour, side)
         side = -side
     if random.random() < 0.4:
         _furniture(random, canvas)

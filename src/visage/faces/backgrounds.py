@@ -101,7 +101,7 @@ def studio(random: np.random.Generator) -> Canvas:
     px, py, radius = random.uniform(0.2, 0.8), random.uniform(0.25, 0.75), random.uniform(0.3, 0.9)
     pool = np.exp(-(((x - px) / radius) ** 2 + ((y - py) / (radius * 1.15)) ** 2))
     vignette = 1 - random.uniform(0.1, 0.5) * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
-    cloth = 1 + random.uniform(0.0, 0.35) * noise(random, (3, 6, 12))
+    cloth = 1 + random.uniform(0.0, 0.2) * noise(random, (3, 6, 12))
     light = (random.uniform(0.12, 0.5) + pool) * vignette * cloth
     return Canvas(light[..., None] * colour, 2.0, random.uniform(0.1, 0.45))
 
