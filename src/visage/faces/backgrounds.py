@@ -90,6 +90,8 @@ def _lens(pixels: int, longer: int, defocus: float) -> np.ndarray:
     cell = MARGIN + place * (CANVAS - 2 * MARGIN)
     # Never narrower than the canvas can carry without showing its cells.
     width = max(0.8, defocus / 100 * (CANVAS - 2 * MARGIN))
+    # A pixel averages what it covers: a box has a twelfth of its width squared as variance.
+    width = math.hypot(width, (CANVAS - 2 * MARGIN) / longer / math.sqrt(12))
     weights = np.exp(-(((cell[:, None] - np.arange(CANVAS) - 0.5) / width) ** 2) / 2)
     return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
