@@ -31,8 +31,10 @@ FREE, DEPTH = 2.0, 16.0  # mm behind the first hair that stay lit, and over whic
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
-def light_up(head, view, starts, colour, openness, rotation, eye, sky, key, shadow, shine, result):
-    """Write what each point of the strands sends to the camera.
+def light_up(
+    head, view, starts, colour, openness, needed, rotation, eye, sky, key, shadow, shine, result
+):
+    """Write what points of the strands send to the camera.
 
     Args:
         head: (N, 3) float32, mm, head frame.
@@ -40,20 +42,23 @@ def light_up(head, view, starts, colour, openness, rotation, eye, sky, key, shad
         starts: (S + 1,) int64.
         colour: (S, 3) float32.
         openness: (N,) float32.
+        needed: (N,) bool, which points to light.
         rotation: (3, 3) float32, head to view frame.
-        eye: 1 for a camera at the origin of the view frame, 0 for one far away along z.
+        eye: true for a camera at the origin of the view frame, false for one far away along z.
         sky: (9, 3) float32: the surroundings' light as a polynomial in the normal, see
             `visage.faces.strands`.
         key: (2, 3) float32, direction and colour.
         shadow: frame (3, 4) float32 and depth (T, T) float32.
         shine: factor of both highlights.
-        result: (N, 3) float32, overwritten.
+        result: (N, 3) float32; rows of needed points are overwritten.
     """
     one, zero, tiny = np.float32(1), np.float32(0), np.float32(1e-12)
-    lx, ly, lz = key[0]
+    lx, ly, lz = key[0, 0], key[0, 1], key[0, 2]
     for s in range(len(starts) - 1):
         jitter = np.float32(JITTER) * (np.float32((s * 7919) % 1009) / np.float32(504) - one)
         for j in range(starts[s], starts[s + 1]):
+            if not needed[j]:
+                continue
             before, after = max(j - 1, starts[s]), min(j + 1, starts[s + 1] - 1)
             tx, ty, tz = (
                 view[after, 0] - view[before, 0],
@@ -90,7 +95,7 @@ def light_up(head, view, starts, colour, openness, rotation, eye, sky, key, shad
                 nx * mx + ny * my + nz * mz,
                 tx * nx + ty * ny + tz * nz,
             )
-            lit = _lit(view[j], shadow)
+            lit = _lit(view[j, 0], view[j, 1], view[j, 2], shadow)
             wrap = min(max((n_l + np.float32(WRAP)) * np.float32(1 / (1 + WRAP)), zero), one)
             sine = np.sqrt(max(one - t_l * t_l, zero))
             diffuse = wrap * (np.float32(DIM) + np.float32(1 - DIM) * sine)
@@ -135,15 +140,15 @@ def _lobe(t_m, n_m, t_n, shift, power):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _lit(place, shadow):
-    """Share of the key light that gets through the hair before a place (3,), bilinear."""
+def _lit(px, py, pz, shadow):
+    """Share of the key light that gets through the hair before a place, bilinear."""
     f, depth = shadow
     size, one = len(depth), np.float32(1)
-    x = f[0, 0] * place[0] + f[0, 1] * place[1] + f[0, 2] * place[2] + f[0, 3]
-    y = f[1, 0] * place[0] + f[1, 1] * place[1] + f[1, 2] * place[2] + f[1, 3]
+    x = f[0, 0] * px + f[0, 1] * py + f[0, 2] * pz + f[0, 3]
+    y = f[1, 0] * px + f[1, 1] * py + f[1, 2] * pz + f[1, 3]
     if not (0 <= x < size - 1 and 0 <= y < size - 1):
         return one
-    z = f[2, 0] * place[0] + f[2, 1] * place[1] + f[2, 2] * place[2] + f[2, 3] - np.float32(FREE)
+    z = f[2, 0] * px + f[2, 1] * py + f[2, 2] * pz + f[2, 3] - np.float32(FREE)
     i, j = int(x), int(y)
     u, v = x - np.float32(i), y - np.float32(j)
     a, b = _passed(z - depth[j, i]), _passed(z - depth[j, i + 1])

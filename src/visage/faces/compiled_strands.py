@@ -15,16 +15,28 @@ BURIED = 1.5
 RAMP = 1.5
 """mm over which what lies deeper disappears, so that no step shows."""
 
+THINNEST = 0.35
+"""Pixels, half the width that finer lines are drawn with, fainter in turn."""
+
 END = 0.5
 """Pixels over which a segment ends along its line, where the next one begins."""
 
-OPAQUE = 1 / 256
+OPAQUE = 1 / 128
 """What is behind hair that lets less through than this is not drawn."""
 
 BINS = 1 << 14
 """Depths that the order of segments tells apart: about 0.03 mm on a head."""
 
-STRIDE = 1.2
+TILE = 4
+"""Pixels on a side of the tiles that are left out once all their pixels are closed."""
+
+CLOSED = -1e9
+"""mm, depth of the head that is written where no later segment can be seen."""
+
+LONGEST = 10.0
+"""mm of depth that segments span at most, nearly: what is nearest is not always drawn first."""
+
+STRIDE = 1.8
 """Pixels; points that are closer on average are left out, so that small pictures cost less."""
 
 CAST_STEPS = 4
@@ -93,28 +105,38 @@ def order(key, low, high, ranks):
         counts[bins[i]] += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
-def splat(points, zoom, width, colours, segment, ranks, head, colour, through, depth):
-    """Blend segments front to back.
+# All numbers are finite here: `segments` leaves out what is not.
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nnan", "ninf"})
+def splat(points, zoom, width, segment, ranks, buffer, tiles):
+    """Find what of the segments is seen: fragments, front to back, with their weights.
 
     Args:
         points: (N, 3) float32, pixels and depth.
         zoom: (N,) float32, pixels a mm at each point.
         width: (S,) float32, mm.
-        colours: (N, 3) float32, radiance.
         segment: first (M,), last (M,), strand (M,) int64 and part (M, 2) float32.
         ranks: (M,) int64, order of drawing.
-        head: (H, W) float32, mm, depth of the head.
-        colour: (3, H, W) float32, zeros; overwritten.
-        through: (H, W) float32, ones; overwritten with what shines through.
-        depth: (H, W) float32, infinite; overwritten.
+        buffer: (H, W, 3) float32: what shines through, filled with 1; the strands' depth, infinite;
+            the head's depth, finite. Overwritten.
+        tiles: (H / TILE, W / TILE) int32, pixels of each tile that are not closed; overwritten.
+
+    Returns:
+        owner: (G,) int64, segment of each fragment.
+        pixel: (G,) int64, row by row.
+        share: (G, 2) float32, place along the segment in [0, 1], and weight.
     """
-    height, wide = head.shape
+    owner, pixel, share, made = (
+        np.empty(4096, np.int64),
+        np.empty(4096, np.int64),
+        np.empty((4096, 2), np.float32),
+        0,
+    )
+    height, wide = buffer.shape[:2]
     first, last, strand, part = segment
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
-    end = np.float32(END)
+    end, deep = np.float32(END), np.float32(BURIED + RAMP)
     for i in ranks:
-        a, b = first[i], last[i]
+        a, b, s = first[i], last[i], strand[i]
         ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
         dx, dy, dz = points[b, 0] - ax, points[b, 1] - ay, points[b, 2] - az
         length = np.sqrt(dx * dx + dy * dy)
@@ -122,8 +144,13 @@ def splat(points, zoom, width, colours, segment, ranks, head, colour, through, d
             continue
         ux, uy = dx / length, dy / length
         taper = one - np.float32((1 - TIP) / 2) * (part[i, 0] + part[i, 1])
-        thick = half * width[strand[i]] * taper * half * (zoom[a] + zoom[b])
-        reach = thick + half
+        thick = half * width[s] * taper * half * (zoom[a] + zoom[b])
+        # A filter as wide as rows (or columns) are apart across the line: then every row adds as
+        # much as the line covers there, wherever the line lies between the pixels' centres.
+        drawn = max(thick, np.float32(THINNEST))
+        spacing = max(abs(ux), abs(uy))
+        faint, edge = thick / (drawn * spacing), half * spacing
+        reach = drawn + edge
         steep = abs(uy) > abs(ux)
         # Walk along the longer side of the segment; across it, as far as the line is thick.
         if steep:
@@ -137,41 +164,90 @@ def splat(points, zoom, width, colours, segment, ranks, head, colour, through, d
         low, high = min(start, stop) - reach, max(start, stop) + reach
         if not (low < limit and high > -1):
             continue
+        # Most hair is hidden by other hair, or by the head.
+        if _all_closed(tiles, ax, ay, dx, dy, reach, height, wide):
+            continue
+        nearest, middle_z = min(az, az + dz) - deep, az + half * dz - np.float32(LONGEST) - deep
         from_p, to_p = int(np.ceil(max(low, zero))), int(np.floor(min(high, np.float32(limit - 1))))
         for p in range(from_p, to_p + 1):
-            middle = other + (p - origin) * slope
+            middle = other + (np.float32(p) - origin) * slope
             if not (middle + across >= 0 and middle - across <= cross_limit - 1):
                 continue
             from_q = int(np.ceil(max(middle - across, zero)))
             to_q = int(np.floor(min(middle + across, np.float32(cross_limit - 1))))
             for q in range(from_q, to_q + 1):
                 x, y = (q, p) if steep else (p, q)
-                left = through[y, x]
-                if left < np.float32(OPAQUE):
+                head = buffer[y, x, 2]
+                if head <= nearest:
+                    if np.float32(CLOSED) < head <= middle_z:
+                        buffer[y, x, 2] = np.float32(CLOSED)
+                        tiles[y // TILE, x // TILE] -= 1
                     continue
+                left = buffer[y, x, 0]
                 px, py = np.float32(x) - ax, np.float32(y) - ay
                 along, aside = px * ux + py * uy, px * uy - py * ux
-                cover = min(aside + half, thick) - max(aside - half, -thick)
-                if cover <= 0:
-                    continue
+                cover = faint * (min(aside + edge, drawn) - max(aside - edge, -drawn))
                 run = min(along + half * end, length) - max(along - half * end, zero)
-                if run <= 0:
+                if cover <= 0 or run <= 0:
                     continue
                 t = min(max(along / length, zero), one)
                 z = az + t * dz
-                seen = (head[y, x] + np.float32(BURIED + RAMP) - z) / np.float32(RAMP)
-                seen = min(max(seen, zero), one)
-                alpha = min(cover, one) * run / end * seen
-                if alpha <= 0:
+                seen = min(max((head + deep - z) * np.float32(1 / RAMP), zero), one)
+                weight = left * min(cover, one) * run * seen / end
+                if weight <= 0:
                     continue
-                weight = left * alpha
-                for c in range(3):
-                    ca = colours[a, c]
-                    colour[c, y, x] += weight * (ca + t * (colours[b, c] - ca))
-                rest = left - weight
-                through[y, x] = rest
-                if left >= half and rest < half:
-                    depth[y, x] = z
+                if made == len(owner):
+                    owner, pixel = _doubled(owner), _doubled(pixel)
+                    share = np.concatenate((share, np.empty_like(share)))
+                owner[made], pixel[made] = i, y * wide + x
+                share[made, 0], share[made, 1] = t, weight
+                made += 1
+                buffer[y, x, 0] = left - weight
+                if left >= half and left - weight < half:
+                    buffer[y, x, 1] = z
+                if left - weight < np.float32(OPAQUE):
+                    buffer[y, x, 2] = np.float32(CLOSED)
+                    tiles[y // TILE, x // TILE] -= 1
+    return owner[:made], pixel[:made], share[:made]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _doubled(array):
+    return np.concatenate((array, np.empty_like(array)))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def need(segment, owner, needed):
+    """Mark in needed (N,) the points of the segments that fragments belong to."""
+    first, last = segment[0], segment[1]
+    for i in owner:
+        needed[first[i]] = needed[last[i]] = True
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
+def blend(segment, owner, pixel, share, radiance, colour):
+    """Add the fragments' radiance, of points (N, 3), to colour (H · W, 3) float32."""
+    first, last = segment[0], segment[1]
+    for k in range(len(owner)):
+        a, b = first[owner[k]], last[owner[k]]
+        t, weight, p = share[k, 0], share[k, 1], pixel[k]
+        for c in range(3):
+            own = radiance[a, c]
+            colour[p, c] += weight * (own + t * (radiance[b, c] - own))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _all_closed(tiles, ax, ay, dx, dy, reach, height, wide):
+    """Whether all tiles that a segment may touch are closed; true when it touches none."""
+    zero = np.float32(0)
+    left, right = max(min(ax, ax + dx) - reach, zero), max(ax, ax + dx) + reach
+    top, bottom = max(min(ay, ay + dy) - reach, zero), max(ay, ay + dy) + reach
+    right, bottom = min(right, np.float32(wide - 1)), min(bottom, np.float32(height - 1))
+    for row in range(int(top) // TILE, int(bottom) // TILE + 1):
+        for column in range(int(left) // TILE, int(right) // TILE + 1):
+            if tiles[row, column] > 0:
+                return False
+    return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -15,6 +15,7 @@ _BROW = np.array(
     [[11, 17.4], [18, 19.4], [27, 21.2], [36, 22.2], [45, 21.2], [52, 18.0], [58, 13.8]]
 )
 _BROW_HALF = np.array([4.0, 4.7, 4.4, 3.9, 3.2, 2.3, 1.2])  # half its thickness there
+_LIP_GAP = 1.0  # mm from the lips that no hair grows closer to
 _LID_GAP = 1.1  # mm from the lid within which a vertex of the lash ribbon is at its root
 
 
@@ -60,7 +61,7 @@ def brows(
     direction += random.normal(0, 0.13, (count, 3))
     length = (5.0 + 5.0 * np.sin(np.pi * np.clip(t + 0.1, 0, 1)) ** 1.0) * (0.85 + 0.15 * thickness)
     length *= np.exp(0.18 * random.normal(0, 1, count)) * np.where(np.abs(across) > 0.9, 0.7, 1)
-    bend = np.stack([side * dx, dy - 0.25, 0 * t], 1)
+    bend = 0.5 * direction + np.stack([side * dx, dy - 0.25, 0 * t], 1)
     points = _lying(head, roots, direction, bend, length, each=5, rise=0.32)
     thin = np.where(np.abs(across) > 0.8, 0.75, 1.0) * np.exp(0.15 * random.normal(0, 1, count))
     open_ = np.broadcast_to(np.linspace(0.75, 1, 5), (count, 5))
@@ -172,6 +173,7 @@ def beard(
     place = region * (lips < 0.05) * (1 + 1.5 * lip)
     roots = scatter(head, place, int(kind.count * density), random)
     chance = _bearded(roots.points, kind, random)
+    chance *= cKDTree(head.vertices[lips > 0.3]).query(roots.points)[0] > _LIP_GAP
     roots = roots[random.random(len(roots)) < chance]
     n, p = len(roots), roots.points
     chin = np.clip((-60 - p[:, 1]) / 40, 0, 1) * np.clip((p[:, 2] - 40) / 40, 0, 1)

@@ -127,7 +127,7 @@ def grow(
     least = np.full(style.points, _LEAST)
     compiled_growth.push_out(points, least, *field)
     points[:, 0] = p
-    fineness = (0.5 + 0.5 * edge).astype(np.float32)
+    fineness = (0.35 + 0.65 * edge).astype(np.float32)
     return roots, points.astype(np.float32), openness(points), fineness
 
 

@@ -67,7 +67,7 @@ def _draw(row: np.ndarray, seed: int) -> Hair:
     african, asian, european = np.clip(row[2:], 0, 1)
     # One draw for everything, used or not, so that labels change only what they should.
     u, z = random.random(16), random.standard_normal(16)
-    man = u[0] < 1 / (1 + np.exp(-9 * (sex - 0.5)))
+    man = u[0] < 1 / (1 + np.exp(-14 * (sex - 0.5)))
     eumelanin, pheomelanin = _pigments(european, u[1], z[0], z[1])
     onset = 49 + 8 * z[2] + 4 * african + 3 * asian
     greyness = float(1 / (1 + np.exp(-(age - onset) / 6)))

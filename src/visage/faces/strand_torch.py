@@ -8,22 +8,17 @@ by pixel and depth, and blends them with one running sum of log(1 - alpha).
 import torch
 from torch import Tensor
 
-from visage.faces.compiled_strand_light import (
-    AXIS,
-    BLUNT,
-    DEPTH,
-    DIM,
-    FIRST,
-    FORWARD,
-    FREE,
-    JITTER,
-    SECOND,
-    SHARP,
-    SHEEN,
-    SHIFT,
-    WRAP,
-)  # fmt: skip
-from visage.faces.compiled_strands import BINS, BURIED, CAST_STEPS, END, OPAQUE, RAMP, STRIDE
+from visage.faces import compiled_strand_light as optics
+from visage.faces.compiled_strands import (
+    BINS,
+    BURIED,
+    CAST_STEPS,
+    END,
+    OPAQUE,
+    RAMP,
+    STRIDE,
+    THINNEST,
+)
 from visage.faces.directions import unit
 from visage.faces.polylines import TIP
 
@@ -54,7 +49,7 @@ def light_up(
     after = torch.minimum(index + 1, starts[strand + 1] - 1)
     before = torch.maximum(index - 1, starts[strand])
     tangent = unit(view[after] - view[before])
-    outward = head - head.new_tensor(AXIS)
+    outward = head - head.new_tensor(optics.AXIS)
     outward = torch.stack([outward[:, 0], outward[:, 1].clamp(min=0), outward[:, 2]], 1)
     normal = unit(outward @ rotation.T)
     normal = unit(normal - 0.7 * (normal * tangent).sum(1, keepdim=True) * tangent)
@@ -66,19 +61,19 @@ def light_up(
 
     t_l, n_l = tangent @ key[0], normal @ key[0]
     t_m, n_m, t_n = product(tangent, middle), product(normal, middle), product(tangent, normal)
-    jitter = JITTER * ((strand * 7919 % 1009) / 504 - 1)
+    jitter = optics.JITTER * ((strand * 7919 % 1009) / 504 - 1)
 
     def lobe(shift: float, power: int) -> Tensor:
         s = shift + jitter
         squared = (t_m + s * n_m) ** 2 / (1 + 2 * s * t_n + s * s)
         return (1 - squared).clamp(min=0) ** (power // 2)
 
-    wrap = ((n_l + WRAP) / (1 + WRAP)).clamp(0, 1)
+    wrap = ((n_l + optics.WRAP) / (1 + optics.WRAP)).clamp(0, 1)
     sine = (1 - t_l * t_l).clamp(min=0).sqrt()
     behind = (-(towards @ key[0])).clamp(min=0)
-    diffuse = wrap * (DIM + (1 - DIM) * sine) + FORWARD * behind**2 * sine
-    first = FIRST * shine * wrap * lobe(SHIFT[0], SHARP)
-    second = SECOND * shine * wrap * lobe(SHIFT[1], BLUNT)
+    diffuse = wrap * (optics.DIM + (1 - optics.DIM) * sine) + optics.FORWARD * behind**2 * sine
+    first = optics.FIRST * shine * wrap * lobe(optics.SHIFT[0], optics.SHARP)
+    second = optics.SECOND * shine * wrap * lobe(optics.SHIFT[1], optics.BLUNT)
     x, y, z = normal.unbind(1)
     basis = torch.stack([x**0, y, z, x, x * y, y * z, z * z, x * z, x * x - y * y], 1)
     ambient = (basis @ sky).clamp(min=0) * openness[:, None]
@@ -86,7 +81,7 @@ def light_up(
     tint = own.sqrt() * own / (own + 0.1)
     scattered = own * diffuse[:, None] + first[:, None] + tint * second[:, None]
     open_key = openness.sqrt() * _lit(view, *shadow)
-    return key[1] * open_key[:, None] * scattered + ambient * (own + shine * SHEEN)
+    return key[1] * open_key[:, None] * scattered + ambient * (own + shine * optics.SHEEN)
 
 
 def _lit(view: Tensor, frame: Tensor, depth: Tensor) -> Tensor:
@@ -98,7 +93,7 @@ def _lit(view: Tensor, frame: Tensor, depth: Tensor) -> Tensor:
     u, v = x - i, y - j
 
     def passed(row: Tensor, column: Tensor) -> Tensor:
-        return torch.exp(-(z - FREE - depth[row, column]).clamp(min=0) / DEPTH)
+        return torch.exp(-(z - optics.FREE - depth[row, column]).clamp(min=0) / optics.DEPTH)
 
     upper = torch.lerp(passed(j, i), passed(j, i + 1), u)
     lower = torch.lerp(passed(j + 1, i), passed(j + 1, i + 1), u)
@@ -156,7 +151,9 @@ def splat(
     along = across / length.clamp(min=1e-4)[:, None]
     taper = 1 - (1 - TIP) / 2 * part.sum(1)
     thick = 0.25 * width[strand] * taper * (zoom[first] + zoom[last])
-    reach = thick[:, None] + 0.5
+    wider, spacing = thick.clamp(min=THINNEST), along.abs().amax(1)
+    faint, edge = thick / (wider * spacing), 0.5 * spacing
+    reach = (wider + edge)[:, None]
     limit = points.new_tensor([wide - 1, height - 1])
     low = (torch.minimum(a, b)[:, :2] - reach).clamp(min=0).ceil()
     high = torch.minimum(torch.maximum(a, b)[:, :2] + reach, limit).floor()
@@ -178,7 +175,8 @@ def splat(
             (offset * along[s]).sum(1),
             offset[:, 0] * along[s, 1] - offset[:, 1] * along[s, 0],
         )
-        cover = torch.minimum(aside + 0.5, thick[s]) - torch.maximum(aside - 0.5, -thick[s])
+        cover = torch.minimum(aside + edge[s], wider[s]) - torch.maximum(aside - edge[s], -wider[s])
+        cover = faint[s] * cover
         ending = torch.minimum(run + END / 2, length[s]) - (run - END / 2).clamp(min=0)
         t = (run / length[s]).clamp(0, 1)
         z = torch.lerp(a[s, 2], b[s, 2], t)

@@ -84,7 +84,13 @@ def draw_strands(
         if len(hair.points) == 0:
             continue
         one = _one(camera, image)
+        usable = hair.points.isfinite().all(1)
+        if not usable.all():
+            # Lighting looks at neighbours, and must not find a NaN there.
+            hair = hair.moved(torch.where(usable[:, None], hair.points, 0.0))
         view, points = (seen(hair.points[None])[0] for seen in (one.view, one.project))
+        if not usable.all():
+            points = torch.where(usable[:, None], points, torch.nan)
         zoom = one.focal / points[:, 2] if camera.perspective else one.scale.expand(len(points))
         lights = (
             one.rotation()[0],
@@ -98,7 +104,7 @@ def draw_strands(
         colour[image], through[image, 0], nearest[image] = draw(
             hair, view, points, zoom, lights, depth[image].float()
         )
-    return StrandLayer(colour, 1 - through, nearest)
+    return StrandLayer(colour, (1 - through).clamp(0, 1), nearest)
 
 
 @torch.no_grad()
@@ -151,33 +157,38 @@ def _draw_compiled(
     hair: Strands, view: Tensor, points: Tensor, zoom: Tensor, lights: tuple, head: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     rotation, eye, sky, key, shadow, shine = lights
-    radiance = torch.empty_like(view)
-    strands = (hair.points, view, hair.starts, hair.colour, hair.openness)
-    compiled_strand_light.light_up(
-        *_arrays(*strands, rotation),
-        eye,
-        *_arrays(sky, key),
-        _arrays(*shadow),
-        np.float32(shine),
-        radiance.numpy(),
-    )
+    height, width = head.shape
     count = len(points)
     first, last, strand = np.empty((3, count), np.int64)
     part = np.empty((count, 2), np.float32)
-    points, zoom, width, head = _arrays(points, zoom, hair.width, head)
-    made = compiled_strands.segments(points, hair.starts.numpy(), first, last, strand, part)
-    colour = torch.zeros(3, *head.shape)
-    through, depth = torch.ones(head.shape), torch.full(head.shape, torch.inf)
+    strands = _arrays(hair.points, view, hair.starts, hair.colour, hair.openness)
+    points, zoom, thick = _arrays(points, zoom, hair.width)
+    made = compiled_strands.segments(points, strands[2], first, last, strand, part)
+    colour = torch.zeros(height * width, 3)
+    buffer = torch.ones(height, width, 3)
+    buffer[..., 1], buffer[..., 2] = torch.inf, head.clamp(max=_FAR)
     if made:
         segment = first[:made], last[:made], strand[:made], part[:made]
-        key = (points[segment[0], 2] + points[segment[1], 2]) / 2
+        depth = (points[segment[0], 2] + points[segment[1], 2]) / 2
         ranks = np.empty(made, np.int64)
-        compiled_strands.order(key, key.min(), key.max(), ranks)
-        compiled_strands.splat(
-            points, zoom, width, radiance.numpy(), segment, ranks, head,
-            colour.numpy(), through.numpy(), depth.numpy(),
-        )  # fmt: skip
-    return colour, through, depth
+        compiled_strands.order(depth, depth.min(), depth.max(), ranks)
+        tiles = _tiles(height, width)
+        seen = compiled_strands.splat(points, zoom, thick, segment, ranks, buffer.numpy(), tiles)
+        # Only what is seen is lit: less than a third of the points.
+        needed, radiance = np.zeros(count, bool), np.empty((count, 3), np.float32)
+        compiled_strands.need(segment, seen[0], needed)
+        lights = (*_arrays(rotation), eye, *_arrays(sky, key), _arrays(*shadow), np.float32(shine))
+        compiled_strand_light.light_up(*strands, needed, *lights, radiance)
+        compiled_strands.blend(segment, *seen, radiance, colour.numpy())
+    return colour.T.reshape(3, height, width), buffer[..., 0], buffer[..., 1]
+
+
+def _tiles(height: int, width: int) -> np.ndarray:
+    """Pixels in each tile of a picture, fewer at its right and lower edges."""
+    size = compiled_strands.TILE
+    rows = np.minimum(height - np.arange(0, height, size), size)
+    columns = np.minimum(width - np.arange(0, width, size), size)
+    return np.outer(rows, columns).astype(np.int32)
 
 
 def _draw_torch(
