@@ -1,5 +1,6 @@
 """The small canvas that backgrounds are painted on, with its tools."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -65,12 +66,16 @@ def _spread(count: int) -> np.ndarray:
 
 def shades(random: np.random.Generator, level: float, *, muted: float) -> np.ndarray:
     """(3,) a colour of about the given level; muted from 0 (strong) to 1 (grey)."""
-    # Paints and cloths are blue or brown to yellow more often than pink or green.
-    hue = random.choice([random.normal(0.08, 0.05), random.normal(0.6, 0.06), random.uniform()],
-                        p=[0.42, 0.33, 0.25])  # fmt: skip
-    phase = (hue + np.array([0, 2 / 3, 1 / 3])) % 1
-    pure = np.clip(6 * np.abs(phase - 0.5) - 1, 0, 1)
-    grey = 1 - (1 - muted) * random.uniform(0.35, 1)
-    warmth = np.array([1.0, 0.96, 0.9]) ** random.normal(0.3, 1)
-    colour = (grey + (1 - grey) * pure) * warmth
-    return colour / colour.mean() * level * np.exp(random.normal(0, 0.4))
+    # Paints and cloths are brown to yellow or blue more often than pink or green. Plain numbers,
+    # because a shelf of books asks for a hundred colours.
+    kind, hue, strength = random.random(), random.random(), random.uniform(0.35, 1)
+    warmth, gain = random.normal(0.3, 1), random.normal(0, 0.4)
+    if kind < 0.75:
+        hue = 0.08 + 0.1 * (hue - 0.5) if kind < 0.42 else 0.6 + 0.12 * (hue - 0.5)
+    grey = 1 - (1 - muted) * strength
+    colour = []
+    for phase, tint in ((0, 1.0), (2 / 3, 0.96), (1 / 3, 0.9)):
+        pure = min(max(6 * abs((hue + phase) % 1 - 0.5) - 1, 0.0), 1.0)
+        colour.append((grey + (1 - grey) * pure) * tint**warmth)
+    scale = 3 * level * math.exp(gain) / sum(colour)
+    return np.array([scale * c for c in colour])

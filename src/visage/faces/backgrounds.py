@@ -75,7 +75,7 @@ def background(kind: str, seed: int, height: int, width: int) -> Tensor:
     canvas = BACKGROUND_KINDS[kind][1](random)
     longer = max(height, width)
     # Defocus in hundredths of the picture, so that it does not depend on the size.
-    defocus = round(float(canvas.defocus), 1)
+    defocus = round(5 * float(canvas.defocus)) / 5
     down = _lens(height, longer, defocus)
     across = _lens(width, longer, defocus)
     light = canvas.light.transpose(2, 0, 1)
