@@ -7,11 +7,11 @@ coarse vertices alone place it, so that both levels of the model wear the same g
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from visage.faces.glasses_fit import TILT, Front, nearest, nose_gap, to_head, to_plane
 from visage.faces.glasses_form import (
     ACROSS,
     LENS_RINGS,
@@ -31,22 +31,11 @@ from visage.faces.spectacles import GlassesError, GlassesParameters
 __all__ = ["Glasses", "GlassesError", "GlassesParameters"]
 
 _RINGS = {"bridge": 13, "temple": 27, "arm": 7, "pad": 9}  # cross-sections, two of them caps
-_TILT = math.radians(8)
 _VERTEX = 14.5  # mm from the eye to the lens
 _CLEAR = 1.5  # mm between the frame and the skin
 _CONTROL = 5842  # vertices of the coarse mesh come first at both levels
 # Where the mean head has what a frame is fitted to, mm on the picture's right.
 _TEMPLE_AT, _EAR_AT, _BEHIND_AT = (63.5, 8.0, 58.0), (73.0, 7.0, 8.0), (70.0, -22.0, -14.0)
-
-
-@dataclass(frozen=True, eq=False)
-class _Front:
-    """Where the front of each pair is: an origin, and half sizes in its plane."""
-
-    origin: Tensor  # (B, 3) mm, head frame
-    half: Tensor  # (B,) mm, half the width of a lens
-    tall: Tensor  # (B,) mm, half its height
-    middle: Tensor  # (B,) mm, X of a lens's middle
 
 
 class Glasses:
@@ -71,9 +60,9 @@ class Glasses:
         ears = model.regions["ears"][skin] > 0.3
         self._side = skin[(x.abs() > 48) & (y > -12) & (y < 26) & (z < 80) & (z > -5) & ~ears]
         bare = skin[~ears]
-        self._temples = _nearest(mean, bare, _TEMPLE_AT)
-        self._ears = _nearest(mean, bare, _EAR_AT)
-        self._behind = _nearest(mean, bare, _BEHIND_AT)
+        self._temples = nearest(mean, bare, _TEMPLE_AT)
+        self._ears = nearest(mean, bare, _EAR_AT)
+        self._behind = nearest(mean, bare, _BEHIND_AT)
         self._layout(mean.device)
 
     def _layout(self, device: torch.device) -> None:
@@ -138,38 +127,29 @@ class Glasses:
         bridge = self._bridge(head, front, p)
         return torch.cat([left[0], right[0], bridge, left[1], right[1]], 1)
 
-    def _fitted(self, head: Tensor, p: GlassesParameters) -> _Front:
+    def _fitted(self, head: Tensor, p: GlassesParameters) -> Front:
         """Size the front by face and nose, then move it forward until it touches nothing."""
         eyes = head[:, self._pupils].mean(2)  # (B, 2, 3)
         face = (head[:, self._temples[0], 0] - head[:, self._temples[1], 0]) + 7
         origin = eyes.mean(1) + head.new_tensor([0.0, -3.0, _VERTEX])
-        patch = _to_plane(head[:, self._patch], origin)
-        nose = self._nose(patch)
+        patch = to_plane(head[:, self._patch], origin)
+        nose = nose_gap(patch)
         # Tall lenses are narrower, with longer end pieces.
         half = (face * p.width / 2 - nose) / 2 * (1.12 - 0.22 * p.height) - p.rim
         half = half.clamp(18, 31)
         tall = half * p.height
-        front = _Front(origin, half, tall, nose + p.rim + half)
+        front = Front(origin, half, tall, nose + p.rim + half)
         outline = self._outline(front, p, p.rim / 2)  # (B, N, 2) on the right
         both = torch.cat([outline, outline * outline.new_tensor([-1.0, 1.0])], 1)
         skin = height_at(both, patch[..., :2], patch[..., 2])
         needed = (skin + _CLEAR + p.depth[:, None] / 2 + both[..., 0].square() / (2 * WRAP)).amax(1)
         push = needed.clamp(min=0)
-        forward = origin + push[:, None] * head.new_tensor([0.0, -math.sin(_TILT), math.cos(_TILT)])
-        return _Front(forward, half, tall, front.middle)
+        forward = origin + push[:, None] * head.new_tensor([0.0, -math.sin(TILT), math.cos(TILT)])
+        return Front(forward, half, tall, front.middle)
 
     @staticmethod
-    def _outline(front: _Front, p: GlassesParameters, offset: Tensor) -> Tensor:
+    def _outline(front: Front, p: GlassesParameters, offset: Tensor) -> Tensor:
         return outline(front.half, front.tall, front.middle, p, offset)
-
-    @staticmethod
-    def _nose(patch: Tensor) -> Tensor:
-        """(B,) mm, half the gap between the rims: the nose, 5 mm behind the front."""
-        x, y, z = patch.unbind(2)
-        beside = (y < 4) & (y > -14) & (z > -7) & (x.abs() < 16)
-        # Lower down the lens leaves more room.
-        wide = (x.abs() - 0.22 * (2 - y).clamp(min=0)).masked_fill(~beside, 0)
-        return (wide.amax(1) + 1.2).clamp(7.5, 11.5)
 
     def _one_side(self, head, front, p, sign) -> tuple[Tensor, Tensor]:
         """Rim, temple, arm and pad (B, n, 3) of one side, and its lens."""
@@ -184,7 +164,7 @@ class Glasses:
         lens = on_front(torch.cat(rings, 1)) + dome[:, None] * head.new_tensor([0.0, 0.0, 1.0])
         arm, pad = self._pad(front, p)
         plane = torch.cat([rim, arm, pad, lens], 1)
-        placed = _to_head(plane * mirror, front.origin)
+        placed = to_head(plane * mirror, front.origin)
         rim, arm, pad, lens = placed.split([n.shape[1] for n in (rim, arm, pad, lens)], 1)
         temple = self._temple(head, front, p, sign)
         return torch.cat([rim, temple, arm, pad], 1), lens
@@ -196,7 +176,7 @@ class Glasses:
         outer = front.middle + front.half + p.rim * 0.6
         high = front.tall * (0.42 + 0.3 * p.lift)
         corner = torch.stack([outer, high], 1)[:, None]
-        hinge = _to_head(on_front(corner) * mirror, front.origin)[:, 0]
+        hinge = to_head(on_front(corner) * mirror, front.origin)[:, 0]
         room = (p.depth / 2 + _CLEAR + 0.8)[:, None] * mirror * mirror.new_tensor([1.0, 0.0, 0.0])
         over = head[:, self._ears[side]] + room + head.new_tensor([0.0, 2.5, 0.0])
         behind = head[:, self._behind[side]] + room
@@ -233,14 +213,14 @@ class Glasses:
         x = gap[:, None] * 0.98 * t
         y = (front.tall * 0.36)[:, None] + 2.2 * (1 - t * t)
         flat = torch.stack([x, y], 2)
-        patch = _to_plane(head[:, self._patch], front.origin)
+        patch = to_plane(head[:, self._patch], front.origin)
         skin = height_at(flat, patch[..., :2], patch[..., 2])
         width = 0.85 * p.rim + 0.6
         lift = (skin + _CLEAR + p.depth[:, None] / 2).clamp(min=0) * (1 - t**4)
         path = on_front(flat) + lift[..., None] * head.new_tensor([0.0, 0.0, 1.0])
         up = head.new_tensor([0.0, 1.0, 0.0]).expand_as(path)
         swept = sweep(path, up, width, p.depth, _power(p))
-        return _to_head(swept, front.origin)
+        return to_head(swept, front.origin)
 
     def _pad(self, front, p) -> tuple[Tensor, Tensor]:
         """An arm (B, n, 3) from the rim, and the pad at its end; NaN where there is none."""
@@ -295,26 +275,6 @@ class Glasses:
     def lens_transmittance(self, parameters: GlassesParameters) -> Tensor:
         """(B, 3), share of the light that passes a lens."""
         return parameters.tint
-
-
-def _nearest(mean: Tensor, among: Tensor, place: tuple[float, float, float]) -> Tensor:
-    """(2,) vertices nearest to a place on the picture's right and to its mirror image."""
-    places = mean.new_tensor([place, (-place[0], *place[1:])])
-    return among[(mean[among][None] - places[:, None]).square().sum(2).argmin(1)]
-
-
-def _to_plane(points: Tensor, origin: Tensor) -> Tensor:
-    """Head frame to the front's plane: X, Y and Z out of it."""
-    x, y, z = (points - origin[:, None]).unbind(2)
-    c, s = math.cos(_TILT), math.sin(_TILT)
-    return torch.stack([x, y * c + z * s, z * c - y * s], 2)
-
-
-def _to_head(points: Tensor, origin: Tensor) -> Tensor:
-    """Invert `_to_plane`."""
-    x, y, z = points.unbind(2)
-    c, s = math.cos(_TILT), math.sin(_TILT)
-    return torch.stack([x, y * c - z * s, y * s + z * c], 2) + origin[:, None]
 
 
 def _power(p: GlassesParameters) -> Tensor:
