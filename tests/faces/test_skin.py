@@ -428,8 +428,7 @@ def test_spots_are_round_on_the_head(model):
 
 def test_lines_lie_where_they_are_called_after(model):
     found = texels(model, 256)
-    skin = found.parts == model.part_names.index("skin")
-    channels = wrinkle_channels(found, skin | (found.parts == model.part_names.index("neck")))
+    channels = wrinkle_channels(model, found)
     assert set(channels) == set(LINES)
     height = {name: found.positions[value < -0.2, 1].mean() for name, value in channels.items()}
     assert height["forehead_a"] > 30 > height["glabella"] > 0 > height["under_eye"]

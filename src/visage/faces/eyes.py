@@ -71,7 +71,7 @@ def _one_eye(model: MorphableModel, number: int, places: np.ndarray) -> dict[str
     limit = min(limit, 5.9)
     round_ = np.column_stack([np.cos(angle), np.sin(angle), np.full(len(angle), number * 3.7)])
 
-    iris, share = soft_step(limit + 0.3 - radius, 0, 0.75), radius / limit
+    iris, share = soft_step(limit + 0.45 - radius, 0, 1.1), radius / limit
     shades = {"iris": np.ones(len(places)), "limbal": soft_step(share, 0.74, 0.99)}
     edge = _COLLARETTE + 0.035 * noise_field(round_ * 4, 1.0, 11)
     shades["inner"] = soft_step(edge + 0.06 - share, 0, 0.16)
@@ -90,11 +90,13 @@ def _one_eye(model: MorphableModel, number: int, places: np.ndarray) -> dict[str
     shades["crypts"] = soft_step(noise_field(crypts, 1.0, 51), 0.7, 1.5) * soft_step(
         share, 0.4, 0.55
     )
+    above = soft_step(across[:, 1], 0.5, 6.5)  # what lies in the shade of the upper lid
+    shades["shaded"] = above
     shades["sector"] = soft_step(noise_field(round_ * 0.9, 1.0, 61), -0.1, 0.8)
 
     found = {"sclera": np.ones(len(places))}
     for which, size in enumerate(PUPILS):
-        hole = soft_step(size + 0.04 * noise_field(round_ * 2, 1.0, 7) + 0.1 - radius, 0, 0.24)
+        hole = soft_step(size + 0.04 * noise_field(round_ * 2, 1.0, 7) + 0.22 - radius, 0, 0.45)
         found[f"pupil_{which}"] = hole
         for name, shade in shades.items():
             found[f"{name}_{which}"] = iris * (1 - hole) * shade
@@ -103,7 +105,7 @@ def _one_eye(model: MorphableModel, number: int, places: np.ndarray) -> dict[str
     nasal = np.where(front, -outward * across[:, 0], -99)
     found["nasal"] = white * soft_step(nasal, 6.5, 11.5)
     found["temporal"] = white * soft_step(-nasal, 8.5, 13) * front
-    found["lid_shade"] = front * soft_step(across[:, 1], 0.5, 6.5)
+    found["lid_shade"] = white * front * above
     for vein in range(VEINS):
         found[f"veins_{vein}"] = white * _veins(places, angle, radius, limit, vein + 5 * number)
     return {name: np.asarray(value, np.float32) for name, value in found.items()}
@@ -113,8 +115,6 @@ def _veins(places, angle, radius, limit: float, seed: int) -> np.ndarray:
     """Thin winding lines from the corners towards the iris: where smooth noise is near zero."""
     wound = noise_field(places, 5.0, 70 + seed) + 0.45 * noise_field(places, 1.9, 80 + seed)
     # Across the gaze rather than round it: a slow change with the angle makes lines radial.
-    level = np.sin(7 * angle + 1.4 * wound + seed) + 0.25 * wound
-    line = np.exp(-((level / 0.11) ** 2)) * soft_step(
-        noise_field(places, 6.0, 90 + seed), -0.2, 0.6
-    )
+    level = np.sin(6 * angle + 0.9 * wound + seed) + 0.2 * wound
+    line = np.exp(-((level / 0.2) ** 2)) * soft_step(noise_field(places, 6.0, 90 + seed), -0.2, 0.6)
     return line * soft_step(radius - limit, 0.6, 5.0) * (radius < 90)

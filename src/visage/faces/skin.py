@@ -20,13 +20,8 @@ from visage.faces import compiled_skin
 from visage.faces.shape import MorphableModel
 from visage.faces.skin_library import BROAD_SIZE, SIZES, Library, library
 from visage.faces.skin_marks import draw_spots
-from visage.faces.skin_mixing import (
-    BROAD_RANDOMS,
-    NARROW_RANDOMS,
-    broad_weights,
-    narrow_weights,
-    tints,
-)
+from visage.faces.skin_mixing import BROAD_RANDOMS, broad_weights, tints
+from visage.faces.skin_narrow import NARROW_RANDOMS, narrow_weights
 from visage.faces.skin_parameters import Skin, SkinError
 from visage.faces.skin_sampling import sample_skin
 from visage.faces.skin_tone import skin_colour, tone_table, typology_angle
@@ -75,7 +70,7 @@ def skin_maps(model: MorphableModel, skin: Skin, size: int) -> SurfaceMaps:
 
     maps = [torch.empty(people, n, size, size) for n in (3, 1, 1, 1)]
     planes = [value.numpy().reshape(people, value.shape[1], size * size) for value in maps]
-    together = _TOGETHER if size < BROAD_SIZE else 2
+    together = _TOGETHER if size < BROAD_SIZE else _TOGETHER // 2
     for first in range(0, people, together):
         last = min(first + together, people)
         mixed = _mixed(channels.broad, broad[first:last])

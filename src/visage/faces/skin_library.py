@@ -86,10 +86,9 @@ def _broad(model: MorphableModel, size: int) -> tuple[tuple[str, ...], Tensor, n
 def _narrow(model: MorphableModel, size: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Narrow channels, sparse, at the texels of a size that resolves them."""
     fine = texels(model, size)
-    wrinkled = np.isin(fine.parts, [model.part_names.index(name) for name in ("skin", "neck")])
     channels = (
         edge_channels(model, fine)
-        | wrinkle_channels(fine, wrinkled)
+        | wrinkle_channels(model, fine)
         | teeth_channels(model, fine)
         | eye_channels(model, fine)
     )

@@ -12,7 +12,7 @@ from visage.faces.skin_parameters import Skin
 FRECKLES, MOLES = 24000, 12000
 """Places that are drawn once for everybody, and that each person chooses from."""
 
-FULL = 1100
+FULL = 2000
 """Freckles of somebody who is full of them."""
 
 _MOST_AGE_SPOTS = 60
@@ -68,7 +68,7 @@ def draw_spots(
     moles = round(float(skin.moles[person]))
     few, many = round(_MOST_AGE_SPOTS * min(old, 1) * random.uniform(0.2, 1)), FULL * freckled
     groups = [
-        _group(freckle_places(model), random, round(many), (0.52, 0.38), (0.22, 1.4)),
+        _group(freckle_places(model), random, round(many), (0.45, 0.36), (0.2, 1.3)),
         _group(freckle_places(model), random, few, (1.6, 0.45), (0.7, 4.0)),
         _group(mole_places(model), random, moles, (0.75, 0.40), (0.35, 2.2)),
     ]
@@ -76,7 +76,7 @@ def draw_spots(
     amount = np.zeros((sum(count), OUTPUTS), np.float32)
     sharpness = np.repeat(np.array([1.3, 1.6, 2.2], np.float32), count)
     freckles, spots, moles = np.split(amount, np.cumsum(count)[:-1])
-    freckles[:, MELANIN] = strength * random.uniform(0.12, 0.50, count[0])
+    freckles[:, MELANIN] = strength * (0.08 + 0.42 * random.random(count[0]) ** 1.7)
     freckles[:, HAEMOGLOBIN] = 0.25 * freckles[:, MELANIN]
     spots[:, MELANIN] = random.uniform(0.04, 0.16, count[1])
     # Moles are brown on light skin and nearly black on dark; big ones stand out.

@@ -28,7 +28,7 @@ class Skin:
     lip_redness: Tensor  # (B,) blood that shows through the lips
     lip_contrast: Tensor  # (B,) how much less melanin the lips have
     under_eye: Tensor  # (B,) dark rings
-    freckles: Tensor  # (B,) how many: 1 is about 1,100 from ear to ear
+    freckles: Tensor  # (B,) how many: 1 is about 2,000 from ear to ear
     freckle_strength: Tensor  # (B,) how dark
     moles: Tensor  # (B,) how many, 0 to 40
     mottling: Tensor  # (B,) unevenness; 0.4 is usual, 0 is a mask of wax

@@ -34,6 +34,8 @@ _CAROTENE, _PLASMA = 1.6, 30.0
 # Diffuse light inside a medium of index 1.4 is reflected at the surface; roughness lets more of it
 # out than a smooth boundary (0.5, Walsh 1926). Fitted to the lightness of light skin.
 _INTERNAL = 0.34
+# What the horny layer scatters back before any pigment: it keeps very dark skin from being red.
+_HORNY = 0.008
 
 _WAVELENGTHS = range(400, 701, 10)  # nm
 # Molar extinction in 1/(cm mol/l): oxygenated and deoxygenated haemoglobin (Prahl 1999).
@@ -93,6 +95,7 @@ def skin_colour(melanin: Tensor, haemoglobin: Tensor) -> Tensor:
     reflected, passed = _layer(2 * upper, _CLEAR * scatter, _EPIDERMIS)
     both = reflected + passed.square() * deep / (1 - reflected * deep)
     seen = (1 - _INTERNAL) * both / (1 - _INTERNAL * both)
+    seen = _HORNY + (1 - _HORNY) * seen
     # The reddest of skins leave the primaries of sRGB by a hair.
     return (seen @ optics["observer"]).clamp(min=1e-4)
 

@@ -11,6 +11,7 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
 from visage.faces.compiled_skin import near_curve
+from visage.faces.shape import MorphableModel
 from visage.faces.skin_fields import noise_field, spread_over
 from visage.faces.skin_layout import Texels
 
@@ -40,14 +41,14 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line(((-44, 35), (-32, 37.5), (-20, 36)), 0.8, True, 0.6),
     ),
     "glabella": (
-        Line(((6.5, 14), (7.2, 21), (8.8, 29)), 0.9),
-        Line(((-10, 9), (-9.5, 14), (-10.5, 18)), 0.7, False, 0.5),
+        Line(((6.5, 13), (7.2, 20), (8.8, 27)), 1.4),
+        Line(((-10, 9), (-9.5, 14), (-10.5, 18)), 1.0, False, 0.5),
         Line(((-6, 5), (0, 3.8), (6, 5)), 0.9, False, 0.5),
     ),
     "crow": (
-        Line(((47.5, -2), (53, 1.5), (58, 6.5), (61, 11)), 0.65),
-        Line(((48, -4), (54, -3.5), (60, -2.5), (64, -0.5)), 0.65),
-        Line(((47, -7), (52, -9.5), (57, -12.5), (60.5, -15)), 0.65),
+        Line(((47.5, -2), (53, 1.5), (58, 6.5), (61, 11)), 0.85),
+        Line(((48, -4), (54, -3.5), (60, -2.5), (64, -0.5)), 0.85),
+        Line(((47, -7), (52, -9.5), (57, -12.5), (60.5, -15)), 0.85),
         Line(((49, -5.5), (54, -6.5), (59, -8)), 0.5, True, 0.6),
     ),
     "under_eye": (
@@ -56,19 +57,19 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line(((24, -12), (30, -13.2), (38, -12.3)), 0.45, True, 0.5),
     ),
     "trough": (Line(((17, -10), (21, -17), (27, -23), (34, -27)), 2.4),),
-    "nasolabial": (Line(((15, -38.5), (20, -45), (25, -53.5), (28, -62), (28.5, -69)), 2.3),),
-    "marionette": (Line(((23.5, -71), (25.5, -77), (26.5, -84), (25, -91)), 1.9),),
+    "nasolabial": (Line(((18.5, -39.5), (21.5, -46), (25.5, -54), (28, -62), (28.5, -69)), 2.3),),
+    "marionette": (Line(((23.5, -71), (25.5, -77), (26.5, -84), (25, -91)), 2.3),),
     "chin_fold": (Line(((-14, -85), (-6, -86.5), (0, -86.8), (6, -86.5), (14, -85)), 1.8, False),),
     "lip_lines": tuple(
-        Line(((x, -61.5 + 0.03 * abs(x)), (1.12 * x, -57), (1.2 * x, -53.5)), 0.45, True, s)
-        for x, s in ((3.5, 0.5), (6.5, 0.9), (9.2, 1), (12.5, 0.9), (15.5, 0.6))
+        Line(((x, -61.5 + 0.03 * x), (1.12 * x, -57), (1.2 * x, end)), 0.6, True, strength)
+        for x, end, strength in (
+            (3.8, -55, 0.5), (6.3, -51.5, 1), (9.6, -54, 0.7), (12.2, -50.5, 1), (16, -55, 0.7)
+        )
     )
-    + tuple(
-        Line(((x, -77), (1.15 * x, -81.5)), 0.45, True, 0.6) for x in (3, 7.5, 12)
-    ),
+    + tuple(Line(((x, -77), (1.15 * x, end)), 0.6, True, 0.6) for x, end in ((3, -81), (8, -83))),
     "cheek_lines": (
-        Line(((36, -38), (38.5, -48), (38, -58), (36, -66)), 0.9, True, 0.8),
-        Line(((44, -36), (48, -46), (48.5, -57)), 0.8, True, 0.6),
+        Line(((36, -38), (38.5, -48), (38, -58), (36, -66)), 1.5, True, 0.8),
+        Line(((44, -36), (48, -46), (48.5, -57)), 1.3, True, 0.6),
     ),
     "neck_lines": (
         Line(((-52, -128), (-28, -133), (0, -136), (28, -133), (52, -128)), 1.5, False),
@@ -79,14 +80,13 @@ LINES: dict[str, tuple[Line, ...]] = {
 """The lines of a face by name, about as Lemperle et al. 2001 map them."""
 
 
-def wrinkle_channels(texels: Texels, skin: np.ndarray) -> dict[str, np.ndarray]:
-    """Depth of the lines (N,) by name: -1 in the middle of a groove, positive beside it.
-
-    Args:
-        texels: where.
-        skin: (N,) bool, the texels that can wrinkle.
-    """
-    rows = np.flatnonzero(skin & (texels.normals[:, 2] > -0.2) & (texels.positions[:, 2] > 10))
+def wrinkle_channels(model: MorphableModel, texels: Texels) -> dict[str, np.ndarray]:
+    """Depth of the lines (N,) by name: -1 in the middle of a groove, positive beside it."""
+    wrinkled = np.isin(texels.parts, [model.part_names.index(name) for name in ("skin", "neck")])
+    # The wing of the nose stands over the fold beside it, and has no lines of its own.
+    wrinkled &= texels.regions[:, model.region_names.index("nose")] < 0.6
+    wrinkled &= (texels.normals[:, 2] > -0.2) & (texels.positions[:, 2] > 10)
+    rows = np.flatnonzero(wrinkled)
     places = texels.positions[rows]
     step = max(1, len(rows) // 40000)
     surface = cKDTree(places[::step, :2]), places[::step]
