@@ -1,0 +1,1 @@
+"""Inverting face embeddings with convolutional neural networks (Zhmoginov and Sandler, 2016)."""
