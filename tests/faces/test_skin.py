@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from visage.faces.compiled_skin import add_spots, cells, enlarge, finish, near_curve, noise
+from visage.faces.hair_traits import BALD, Hair
 from visage.faces.shape import MorphableModel
 from visage.faces.skin import (
     Skin,
@@ -17,6 +18,7 @@ from visage.faces.skin import (
     tone_table,
     typology_angle,
 )
+from visage.faces.skin_hair import skin_under
 from visage.faces.skin_layout import shrinking, texels
 from visage.faces.skin_marks import freckle_places, mole_places
 from visage.faces.skin_wrinkles import LINES, wrinkle_channels
@@ -441,3 +443,18 @@ def test_lines_lie_where_they_are_called_after(model):
 def test_skin_is_indexed_as_a_batch(skin):
     assert isinstance(skin[1:3], Skin)
     assert torch.equal(skin[torch.tensor([2, 0])].age, skin.age[[2, 0]])
+
+
+def test_skin_and_hair_of_one_person_agree(skin):
+    black, white = Hair(eumelanin=3.0), Hair(eumelanin=3.0, greyness=0.95)
+    bald, bearded = Hair(style=BALD), Hair(beard="full_beard")
+    skin = replace(skin[:4], stubble=torch.tensor([0.7, 0.0, 0.0, 0.0]))
+    found = skin_under(skin, [black, white, bald, bearded])
+    assert (found.scalp_colour[0] < 0.05).all()
+    assert (found.scalp_colour[1] > 0.1).all()
+    assert found.scalp[2] < 0.3 * found.scalp[0]
+    assert found.stubble.tolist() == pytest.approx([0.7, 0.0, 0.0, 0.3])
+    assert torch.equal(found.pattern, skin.pattern)
+    assert len(skin_under(skin[:0], [])) == 0
+    with pytest.raises(SkinError, match="4 people's skin and 1"):
+        skin_under(skin, [black])

@@ -9,7 +9,7 @@
 A texture is mixed from channels that are the same for everybody, with weights of the person's own
 (`visage.faces.skin_mixing`); the mixed indices of melanin and blood become a colour through
 `skin_colour`, which is physical. Spots are drawn one by one. The same person looks the same at any
-size: a small texture is about the mean of a large one.
+size: a small texture is about the mean of a large one. `skin_under` makes skin and hair agree.
 """
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from visage.faces import compiled_skin
 from visage.faces.shape import MorphableModel
+from visage.faces.skin_hair import skin_under
 from visage.faces.skin_library import BROAD_SIZE, SIZES, Library, library
 from visage.faces.skin_marks import draw_spots
 from visage.faces.skin_mixing import BROAD_RANDOMS, broad_weights, tints
@@ -34,6 +35,7 @@ __all__ = [
     "sample_skin",
     "skin_colour",
     "skin_maps",
+    "skin_under",
     "tone_table",
     "typology_angle",
 ]
