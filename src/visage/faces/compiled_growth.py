@@ -45,7 +45,7 @@ def height_above(distance, low, cell, p):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def grow(
-    roots, normals, length, layer, comb, pull, crown, settings, distance, low, cell, points
+    roots, normals, length, layer, comb, pull, guard, crown, settings, distance, low, cell, points
 ):  # fmt: skip
     """Grow strands step by step.
 
@@ -56,14 +56,15 @@ def grow(
         layer: (S,) mm, height at which each slides over the skin.
         comb: (S, 3), direction and strength of the comb.
         pull: (S,), strength of the comb away from the crown, or (negative) towards it.
+        guard: (S,), how firmly each is kept out of the face.
         crown: (3,) mm.
-        settings: lift, lifted, stiffness, gravity, hold, guard.
+        settings: lift, lifted, stiffness, gravity, hold.
         distance: (X, Y, Z) height over the skin.
         low: (3,) mm, the grid's first corner.
         cell: mm.
         points: (S, K, 3), overwritten.
     """
-    lift, lifted, stiffness, gravity, hold, guard = settings
+    lift, lifted, stiffness, gravity, hold = settings
     count, each = points.shape[:2]
     wish, g = np.empty(3), np.empty(3)
     for s in range(count):
@@ -81,14 +82,19 @@ def grow(
             wish[:] = pull[s] * away + comb[s]
             # Hair is not combed into the face: before it, it is drawn to its side.
             face = (
-                guard * min(max((p[2] - 48) / 25, 0.0), 1.0) * min(max((85 - p[1]) / 25, 0.0), 1.0)
+                guard[s]
+                * min(max((p[2] - 48) / 25, 0.0), 1.0)
+                * min(max((85 - p[1]) / 25, 0.0), 1.0)
             )
             wish[0] += 1.6 * face * (1.0 if p[0] > 0 else -1.0)
             wish[2] -= 0.8 * face
             # Combs move along the skin, and press what stands off back to its layer.
             along = (wish * g).sum()
             pressed = hold * min(max((high - layer[s]) / 6, 0.0), 1.0)
-            wish[:] = near * (wish - along * g - pressed * g)
+            # What stands off the forehead is pressed back from farther away.
+            tall = min(max((p[1] - 20) / 30, 0.0), 1.0)
+            pressed *= near + tall * (np.exp(-max(high - layer[s], 0.0) / (4 * NEAR)) - near)
+            wish[:] = near * (wish - along * g) - pressed * g
             # What is combed holds against gravity close to its root.
             wish[1] -= gravity * (0.3 + 0.7 * min(grown / 70, 1.0)) * (1 - 0.7 * face)
             wish += lift * np.exp(-grown / lifted) * normals[s]

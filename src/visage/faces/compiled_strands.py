@@ -149,8 +149,12 @@ def splat(points, zoom, width, segment, ranks, buffer, tiles):
         # much as the line covers there, wherever the line lies between the pixels' centres.
         drawn = max(thick, np.float32(THINNEST))
         spacing = max(abs(ux), abs(uy))
+        # The ends of a strand are square, so that one seen end on is a dot, and not nothing.
+        begin = -thick if part[i, 0] == 0 else zero
+        finish = length + thick if part[i, 1] == 1 else length
         faint, edge = thick / (drawn * spacing), half * spacing
         reach = drawn + edge
+        ahead = max(-begin, finish - length) + half * end
         steep = abs(uy) > abs(ux)
         # Walk along the longer side of the segment; across it, as far as the line is thick.
         if steep:
@@ -161,11 +165,12 @@ def splat(points, zoom, width, segment, ranks, buffer, tiles):
             start, stop, limit, cross_limit = ax, ax + dx, wide, height
             slope, across = dy / dx, reach / abs(ux)
             origin, other = ax, ay
-        low, high = min(start, stop) - reach, max(start, stop) + reach
-        if not (low < limit and high > -1):
+        margin = ahead * spacing + reach * min(abs(ux), abs(uy))
+        low, high = min(start, stop) - margin, max(start, stop) + margin
+        if not (low <= limit - 1 and high >= 0):
             continue
         # Most hair is hidden by other hair, or by the head.
-        if _all_closed(tiles, ax, ay, dx, dy, reach, height, wide):
+        if _all_closed(tiles, ax, ay, dx, dy, reach + ahead, height, wide):
             continue
         nearest, middle_z = min(az, az + dz) - deep, az + half * dz - np.float32(LONGEST) - deep
         from_p, to_p = int(np.ceil(max(low, zero))), int(np.floor(min(high, np.float32(limit - 1))))
@@ -187,7 +192,7 @@ def splat(points, zoom, width, segment, ranks, buffer, tiles):
                 px, py = np.float32(x) - ax, np.float32(y) - ay
                 along, aside = px * ux + py * uy, px * uy - py * ux
                 cover = faint * (min(aside + edge, drawn) - max(aside - edge, -drawn))
-                run = min(along + half * end, length) - max(along - half * end, zero)
+                run = min(along + half * end, finish) - max(along - half * end, begin)
                 if cover <= 0 or run <= 0:
                     continue
                 t = min(max(along / length, zero), one)

@@ -187,11 +187,21 @@ def beard(
     comb += random.normal(0, 0.22, (n, 3))
     layer = np.minimum(0.12 + 0.3 * random.random(n), 1) * np.minimum(0.5 * length, 9)
     points = np.empty((n, kind.points, 3))
-    settings = (0.45, 6.0, 0.6, 0.25, 0.5, 0.0)
+    settings = (0.45, 6.0, 0.6, 0.25, 0.5)
     field = (head.distance, head.low, head.cell)
     origin = np.array([0.0, 40.0, 0.0])
     compiled_growth.grow(
-        p, roots.normals, length, layer, comb, np.zeros(n), origin, settings, *field, points
+        p,
+        roots.normals,
+        length,
+        layer,
+        comb,
+        np.zeros(n),
+        np.zeros(n),
+        origin,
+        settings,
+        *field,
+        points,
     )
     curl_locks(points, roots, kind.locks, random)
     compiled_growth.push_out(points, np.full(kind.points, 0.15), *field)

@@ -64,7 +64,8 @@ def grow(model: MorphableModel, hair: Hair, vertices: Tensor, *, count: int = MO
         model: whose vertices these are.
         hair: of the person.
         vertices: (V, 3) or (1, V, 3), mm, head frame, with identity and expression.
-        count: strands on the scalp; fewer, wider ones for small pictures.
+        count: strands on the scalp, up to three times as many if they are short; fewer, wider
+            ones for small pictures.
 
     Returns:
         Strands, on the vertices' device.
@@ -79,7 +80,10 @@ def grow(model: MorphableModel, hair: Hair, vertices: Tensor, *, count: int = MO
         raise HairError(f"vertices of {len(vertices)} heads are given; expected one")
     groups = _groups(model, hair)
     share = min(max(count / MOST, _FEWEST), 1.0)
-    limits = [count if name == "scalp" else int(share * len(one)) for name, one, _ in groups]
+    limits = [
+        int(count * _finer(one)) if name == "scalp" else int(share * len(one))
+        for name, one, _ in groups
+    ]
     kept = [one.thinned(limit) for (_, one, _), limit in zip(groups, limits, strict=True)]
     points = carry(kept, model.mean, vertices)[0]
     strands = [
@@ -92,6 +96,11 @@ def grow(model: MorphableModel, hair: Hair, vertices: Tensor, *, count: int = MO
         for moved, one, (_, _, colour) in zip(points, kept, groups, strict=True)
     ]
     return Strands.joined(strands).to(vertices.device)
+
+
+def _finer(scalp: Rooted) -> float:
+    """Factor of the number of strands: short hair has few points each, and needs more strands."""
+    return min(max(20 / scalp.points.shape[1], 1.0), 3.0)
 
 
 @lru_cache(maxsize=48)

@@ -74,7 +74,7 @@ def grow(
         roots: n of them, in random order.
         points: (n, K, 3) float32, mm, on the mean head; the first are the roots.
         openness: (n, K) float32.
-        fineness: (n,) float32, in (0, 1], relative width: finer at the hairline.
+        fineness: (n,) float32, relative width: finer at the hairline.
     """
     random = np.random.default_rng(seed)
     roots, depth = roots_of(head, style, ears, int(count * style.density), random)
@@ -85,10 +85,13 @@ def grow(
     low = np.clip((-5 - p[:, 1]) / 45, 0, 1) * (p[:, 2] < 0)
     above, low = (3 * t**2 - 2 * t**3 for t in (above, low))
     length = style.sides + (style.length - style.sides) * above + (style.nape - style.sides) * low
+    if style.up:  # a quiff is long at the front
+        length = np.maximum(length * np.clip((p[:, 2] + 90) / 150, 0.3, 1), style.nape)
     front = p[:, 2] > 30
     if style.length < 120:  # sideburns and temples are cut short
         length = np.where(front & (p[:, 1] < 30), np.minimum(length, 16), length)
     comb, pull = _comb(p, style, random)
+    guard = np.full(n, style.guard)
     if style.fringe:
         zone = np.clip((style.fringe_half + random.normal(0, 4, n) - np.abs(p[:, 0])) / 6, 0, 1)
         zone *= np.clip((p[:, 2] - 32 + 0.2 * random.normal(0, 9, n)) / 12, 0, 1) * (p[:, 1] > 45)
@@ -97,6 +100,7 @@ def grow(
         forward = np.stack([0.006 * p[:, 0], np.full(n, -0.2), np.full(n, 1.0)], 1)
         comb = np.where(fringe[:, None], forward, comb)
         pull = np.where(fringe, 0, pull)
+        guard = np.where(fringe, 0, guard)
     if style.sphere:
         trimmed = style.sphere - np.linalg.norm(p - _MIDDLE, axis=1)
         length = np.minimum(length, np.maximum(trimmed, 6) * (length / style.length) ** 0.3)
@@ -105,9 +109,7 @@ def grow(
     layer = style.volume * (0.08 + 0.92 * random.random(n) ** 0.8) * (0.35 + 0.65 * edge)
     layer = np.minimum(layer, 0.3 * length)
     points = np.empty((n, style.points, 3))
-    settings = (
-        style.lift, style.lifted, style.stiffness, style.gravity, style.hold, style.guard,
-    )  # fmt: skip
+    settings = (style.lift, style.lifted, style.stiffness, style.gravity, style.hold)
     field = (head.distance, head.low, head.cell)
     grown = points
     centre = _CROWN
@@ -117,7 +119,7 @@ def grow(
         length = 1.1 * np.linalg.norm(centre - p, axis=1)
         pull = -pull
     compiled_growth.grow(
-        p, roots.normals, length, layer, comb, pull, centre, settings, *field, grown
+        p, roots.normals, length, layer, comb, pull, guard, centre, settings, *field, grown
     )
     if style.gather:
         tie_up(grown, points, style, random)
@@ -127,7 +129,7 @@ def grow(
     least = np.full(style.points, _LEAST)
     compiled_growth.push_out(points, least, *field)
     points[:, 0] = p
-    fineness = (0.35 + 0.65 * edge).astype(np.float32)
+    fineness = (style.width * (0.35 + 0.65 * edge)).astype(np.float32)
     return roots, points.astype(np.float32), openness(points), fineness
 
 
@@ -138,12 +140,15 @@ def _comb(
     n = len(p)
     pull = np.full(n, 1.0 if style.gather else style.whorl)
     comb = np.zeros((n, 3))
-    comb[:, 2] -= style.back
+    # Behind the crown, what is combed back goes down.
+    ahead = np.clip((p[:, 2] + 70) / 70, 0, 1)
+    comb[:, 2] -= style.back * ahead
+    comb[:, 1] -= 0.9 * style.back * (1 - ahead)
     if style.up:
         front = np.clip((p[:, 2] - 10) / 50, 0, 1) * (p[:, 1] > 50)
         comb[:, 1] += style.up * front
     if style.part:
-        side = np.tanh((p[:, 0] - style.part_at) / 1.5)
+        side = np.where(p[:, 0] + random.normal(0, 0.7, n) < style.part_at, -1.0, 1.0)
         # The wide side is combed over the top, the narrow one down.
         comb[:, 0] += style.part * side
         comb[:, 1] -= 0.3 * style.part

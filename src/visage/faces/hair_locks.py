@@ -44,6 +44,11 @@ def curl_locks(points: np.ndarray, roots: Roots, locks: Locks, random: np.random
     target = points[row, low] * (1 - t) + points[row, low + 1] * t
     over = along > along[leader][:, -1:]
     join = np.where(over, np.minimum.accumulate(np.where(over, join * 0.6, join), 1), join)
+    # Hair on the two sides of a parting does not share a lock.
+    way = middle - points[:, 0]
+    way /= np.linalg.norm(way, axis=1, keepdims=True) + 1e-9
+    alike = np.clip(((way * way[leader]).sum(1) - 0.5) / 0.35, 0, 1)
+    join = join * alike[:, None]
     apart = np.linalg.norm(target - points, axis=2)
     join = join * np.exp(-((apart / (2.5 * locks.clump)) ** 2))
     points += join[..., None] * (target - points)

@@ -55,14 +55,15 @@ class HairStyle:
     recession: float = 0.0  # by which the temples do, in addition
     bald: float = 0.0  # 0 to 1, how far the top is bare
     density: float = 1.0  # relative number of strands
+    width: float = 1.0  # of strands, relative
     points: int = 20  # points a strand
     locks: Locks = LOOSE
 
 
 STYLES: dict[str, HairStyle] = {
     "buzz": HairStyle(
-        length=6, sides=4.5, nape=4, spread=0.12, lift=0.45, volume=2.5, gravity=0.02, whorl=0.8,
-        points=3, density=2.2, stiffness=0.6, locks=Locks(clumping=0.0, frizz=0.5),
+        length=7, sides=6, nape=5, spread=0.12, lift=0.2, volume=2.5, gravity=0.02, whorl=1.0,
+        points=3, density=3.0, width=1.45, stiffness=0.6, locks=Locks(clumping=0.0, frizz=0.5),
     ),
     "crop": HairStyle(
         length=32, sides=13, nape=9, spread=0.2, lift=0.4, volume=9, gravity=0.08, whorl=1.0,
@@ -86,7 +87,7 @@ STYLES: dict[str, HairStyle] = {
     "curly": HairStyle(
         length=85, sides=75, nape=60, spread=0.15, lift=0.8, lifted=25, volume=26, gravity=0.15,
         whorl=0.45, part=0.2, points=40, stiffness=0.7, density=0.9, sphere=140, hold=0.4,
-        guard=0.5, locks=Locks(curl=5.5, turn=24, clump=12, clumping=0.85, frizz=1.5),
+        guard=0.5, locks=Locks(curl=5.5, turn=24, clump=9, clumping=1.0, frizz=0.8),
     ),
     "afro": HairStyle(
         length=62, sides=52, nape=35, spread=0.08, lift=1.0, lifted=100, volume=45, gravity=0.0,
@@ -94,13 +95,13 @@ STYLES: dict[str, HairStyle] = {
         locks=Locks(curl=3.0, turn=10, curl_from=6, clump=5, clumping=0.35, frizz=2.5),
     ),
     "coils": HairStyle(
-        length=16, sides=8, nape=6, spread=0.15, lift=0.9, lifted=30, volume=14, gravity=0.0,
-        whorl=0.2, points=14, stiffness=0.8, density=1.4, hold=0.0, guard=0.0, locks=Locks(curl=1.6,
+        length=16, sides=11, nape=8, spread=0.15, lift=0.8, lifted=30, volume=14, gravity=0.0,
+        whorl=0.2, points=14, stiffness=0.8, density=2.0, hold=0.0, guard=0.0, locks=Locks(curl=1.6,
         turn=7, curl_from=3, clump=4, clumping=0.4, frizz=1.0),
     ),
     "bob": HairStyle(
         length=230, sides=190, nape=120, fringe=62, spread=0.04, cut=-88, lift=0.45, volume=12,
-        gravity=0.75, whorl=0.5, part=0.25, points=22, locks=Locks(clump=10, clumping=0.35,
+        gravity=0.75, whorl=0.7, points=22, locks=Locks(clump=10, clumping=0.35,
         frizz=1.2),
     ),
     "long_straight": HairStyle(
@@ -128,8 +129,8 @@ STYLES: dict[str, HairStyle] = {
         clumping=0.35, frizz=0.7),
     ),
     "receding": HairStyle(
-        length=28, sides=14, nape=9, spread=0.2, lift=0.4, volume=8, gravity=0.08, whorl=0.5,
-        back=0.4, points=9, height=9, recession=16, bald=0.35, density=1.0, stiffness=0.6,
+        length=26, sides=14, nape=9, spread=0.2, lift=0.3, volume=7, gravity=0.08, whorl=0.0,
+        back=0.9, points=9, height=9, recession=16, bald=0.35, density=1.0, stiffness=0.6,
         locks=Locks(clump=7, clumping=0.5, frizz=1.2),
     ),
     "horseshoe": HairStyle(

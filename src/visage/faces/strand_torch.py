@@ -153,7 +153,10 @@ def splat(
     thick = 0.25 * width[strand] * taper * (zoom[first] + zoom[last])
     wider, spacing = thick.clamp(min=THINNEST), along.abs().amax(1)
     faint, edge = thick / (wider * spacing), 0.5 * spacing
-    reach = (wider + edge)[:, None]
+    begin = torch.where(part[:, 0] == 0, -thick, 0.0)
+    finish = torch.where(part[:, 1] == 1, length + thick, length)
+    ahead = torch.maximum(-begin, finish - length) + END / 2
+    reach = ahead[:, None] * along.abs() + (wider + edge)[:, None] * along.abs().flip(1)
     limit = points.new_tensor([wide - 1, height - 1])
     low = (torch.minimum(a, b)[:, :2] - reach).clamp(min=0).ceil()
     high = torch.minimum(torch.maximum(a, b)[:, :2] + reach, limit).floor()
@@ -177,7 +180,7 @@ def splat(
         )
         cover = torch.minimum(aside + edge[s], wider[s]) - torch.maximum(aside - edge[s], -wider[s])
         cover = faint[s] * cover
-        ending = torch.minimum(run + END / 2, length[s]) - (run - END / 2).clamp(min=0)
+        ending = torch.minimum(run + END / 2, finish[s]) - torch.maximum(run - END / 2, begin[s])
         t = (run / length[s]).clamp(0, 1)
         z = torch.lerp(a[s, 2], b[s, 2], t)
         seen = ((head[y, x] + BURIED + RAMP - z) / RAMP).clamp(0, 1)

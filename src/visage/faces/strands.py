@@ -28,7 +28,7 @@ from visage.faces.shadow import ShadowMap
 __all__ = ["StrandError", "StrandLayer", "Strands", "cast_strands", "draw_strands"]
 
 _CASTING = 14.0  # mm; shorter strands, such as stubble, cast no shadow
-_HIDING = 1.2  # cover from which a texel of the shadow map counts as hidden
+_HIDING = 1.6  # cover from which a texel of the shadow map counts as hidden
 _FAR = 1e6  # mm, depth where no shadow is cast
 
 
