@@ -161,7 +161,7 @@ def test_people_are_plausible_and_varied(model):
     drawn_people = people(model)
     identity = torch.from_numpy(drawn_people["people"] / 4096).float()
     assert model.plausible(identity).float().mean() > 0.99
-    melanin = drawn_people["people_skin"][:, 0] / 255
+    melanin = drawn_people["people_looks"][:, 0] / 255
     assert melanin.min() < 0.2
     assert melanin.max() > 0.7
     again = people(model)
@@ -199,7 +199,7 @@ def test_the_page_s_own_files_stay_small(basis):
 
 
 def test_the_kernel_sends_the_file_that_the_page_loads(basis):
-    widget = FaceExplorer()
+    widget = FaceExplorer(still="")
     sent = []
     widget.send = lambda content, buffers=None: sent.append((content, buffers))
     widget._answer(widget, {"id": 3, "kind": "asset", "name": BASIS}, [])
@@ -210,7 +210,7 @@ def test_the_kernel_sends_the_file_that_the_page_loads(basis):
 
 
 def test_state_is_what_a_reader_can_use(model):
-    widget = FaceExplorer(still_picture())
+    widget = FaceExplorer()
     state = widget.get_state()
     assert "export default" in state["_esm"]
     assert model.vertices(torch.tensor([state["identity"]])).shape == (1, 5842, 3)

@@ -12,18 +12,27 @@ which halves what gzip leaves. A head with all 80 modes comes out within 0.05 mm
 import gzip
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from visage.explore.face_people import people
+from visage.explore.face_detail import (
+    HAEMOGLOBIN,
+    MELANIN,
+    RELIEF,
+    WRINKLES,
+    detail_arrays,
+)
+from visage.explore.face_hair import TUFTS, hair_arrays
+from visage.explore.face_people import LOOKS, START, STYLES, people
 from visage.explore.face_scene import LIGHTS, VIEW
 from visage.faces.expressions import EXPRESSIONS
 from visage.faces.reflectance import encode_srgb
 from visage.faces.shape import MorphableModel
-from visage.faces.skin_tone import tone_table
+from visage.faces.skin_tone import skin_colour, tone_table
 
 BUDGET = {"basis": 3_000_000, "page": 6_000_000}
 """Bytes that a reader's browser may be asked to load: of this file, and of all that is the page's
@@ -47,7 +56,9 @@ def export_face(path: Path) -> None:
         **label_arrays(model),
         **people(model),
     }
+    arrays |= detail_arrays(model) | hair_arrays(model)
     arrays["tones"] = encode_tones(tone_table(32, 32))
+    painted = skin_colour(torch.tensor(MELANIN), torch.tensor(HAEMOGLOBIN))
     header = {
         "step": STEP,
         "view": VIEW,
@@ -58,6 +69,11 @@ def export_face(path: Path) -> None:
         "parts": {n: [3 * s.start, 3 * s.stop] for n, s in model.part_triangles.items()},
         "eyes": eyes(model),
         "regions": REGIONS,
+        "tufts": {name: asdict(tuft) for name, tuft in TUFTS.items()},
+        "hair_styles": STYLES,
+        "looks": LOOKS,
+        "start": START,
+        "painted": {"tone": painted.tolist(), "relief": RELIEF, "wrinkles": WRINKLES},
     }
     path.write_bytes(pack(header, arrays))
 

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,13 +12,17 @@ import anywidget
 import torch
 import traitlets
 from PIL import Image
+from torch import Tensor
 
 from visage.explore.assets import ASSETS
-from visage.explore.face_people import people
+from visage.explore.face_people import LOOKS, START, STYLES, people
 from visage.explore.face_scene import face_camera, preset_light
 from visage.explore.javascript import bundle, stylesheet
+from visage.faces.hair import Hair, grow
+from visage.faces.reflectance import decode_srgb
 from visage.faces.scene import Scene, render
 from visage.faces.shape import MorphableModel
+from visage.faces.skin import sample_skin, skin_maps
 
 BASIS = "face_basis.bin"
 STILL_SIZE = 512
@@ -32,7 +37,7 @@ class FaceExplorer(anywidget.AnyWidget):
 
     Args:
         still: a data URL of the picture that stands in until the head is loaded, and where the
-            browser cannot draw it.
+            browser cannot draw it; None is drawn by the library.
     """
 
     _esm = bundle("face_explorer.js")
@@ -46,8 +51,8 @@ class FaceExplorer(anywidget.AnyWidget):
     skin = traitlets.Dict().tag(sync=True)  # melanin, haemoglobin, freckles, ... in [0, 1]
     view = traitlets.Unicode("shaded").tag(sync=True)
 
-    def __init__(self, still: str = ""):
-        super().__init__(still=still)
+    def __init__(self, still: str | None = None):
+        super().__init__(still=still_picture() if still is None else still)
         self.on_msg(self._answer)
 
     def _answer(self, _widget: object, content: dict, buffers: list[memoryview]) -> None:
@@ -62,7 +67,7 @@ class FaceExplorer(anywidget.AnyWidget):
 
 def face_explorer() -> FaceExplorer:
     """The explorer, ready to be shown by a chapter's cell."""
-    return FaceExplorer(still_picture())
+    return FaceExplorer()
 
 
 @lru_cache(maxsize=2)
@@ -79,12 +84,36 @@ def asset_bytes(name: str) -> bytes:
 def still_picture(size: int = STILL_SIZE) -> str:
     """What the page shows first, drawn by the library, as a JPEG data URL."""
     model = MorphableModel.load()
-    identity = torch.from_numpy(people(model)["people"][:1] / 4096).float()
+    drawn = people(model)
+    identity = torch.from_numpy(drawn["people"][START : START + 1] / 4096).float()
+    looks = dict(zip(LOOKS, drawn["people_looks"][START] / 255, strict=True))
+    style = STYLES[drawn["people_hair"][START, 0]]
+    skin = replace(
+        sample_skin(model.read(identity), torch.tensor([START])),
+        **{name: torch.tensor([float(looks[name])]) for name in LOOKS[:3]},
+        iris_melanin=torch.tensor([float(looks["iris"])]),
+    )
+    hair = Hair(style=style, eumelanin=0.08 * 40 ** looks["hair"], pheomelanin=1.1 * looks["red"])
     scene = Scene(
-        identity, torch.zeros(1, 52), face_camera(torch.zeros(1, 3), size), preset_light("studio")
+        identity,
+        torch.zeros(1, 52),
+        face_camera(torch.zeros(1, 3), size),
+        preset_light("studio"),
+        maps=skin_maps(model, skin, 512),
+        strands=[grow(model, hair, model.vertices(identity))],
+        background=_backdrop(size),
     )
     image = render(model, scene, supersample=2).image[0]
     pixels = (image * 255).round().byte().permute(1, 2, 0).numpy()
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="JPEG", quality=88)
+    Image.fromarray(pixels).save(buffer, format="JPEG", quality=86)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _backdrop(size: int) -> Tensor:
+    """(1, 3, size, size) linear: a grey wall, lighter behind the head, as the page has it."""
+    side = torch.linspace(-1, 1, size)
+    far = torch.hypot(0.75 * side[None], 0.7 * side[:, None] + 0.12)
+    t = (far / 1.15).clamp(0, 1)
+    level = 0.80 - 0.28 * t * t * (3 - 2 * t)
+    return decode_srgb(level.expand(1, 3, -1, -1)).contiguous()

@@ -79,8 +79,8 @@ def _light(azimuth, elevation, radius, key, kelvin, ambient: Tensor) -> dict:
 _FLOOR = (0.75, 0.68, 0.6)
 LIGHTS: dict[str, dict] = {
     "studio": _light(
-        -38, 30, 14, 0.86, 5300,
-        _ambient(0.30, 5600, 0.35, _FLOOR, (120, 15, 35, 1.5, 6200), (60, -5, 40, 0.35, 5200)),
+        -42, 32, 11, 1.0, 5200,
+        _ambient(0.21, 5800, 0.35, _FLOOR, (120, 15, 35, 1.5, 6200), (60, -5, 40, 0.35, 5200)),
     ),
     "room": _light(
         35, 55, 18, 0.55, 3600,

@@ -3,7 +3,7 @@ import { html, svg } from "./plots.js";
 import { staticRoot, kernel, whenVisible } from "./runtime.js";
 import { openFace, makeHead, readLabels, setLabel, isPlausible, distanceFromMean, rotationMatrix, projectVertex, landmarkVertices } from "./face_model.js";
 import { makeLight, lightCoefficients } from "./face_light.js";
-import { makeView, VIEWS, BALL_SHARE } from "./face_view.js";
+import { makeView, decodePictures, VIEWS, BALL_SHARE } from "./face_view.js";
 import { faceSlider, choice, tabs, barStrip } from "./face_controls.js";
 
 const VIEW_NAMES = { shaded: "Picture", albedo: "Albedo", normals: "Normals", depth: "Depth", pncc: "PNCC", uv: "Texture map", wireframe: "Mesh" };
@@ -28,7 +28,8 @@ const SLOW = 40; // ms a frame; slower than this, the moving picture is drawn co
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const words = (name) => capital(name.replace(/([A-Z])/g, " $1").toLowerCase());
 const mix = (a, b, t) => a.map((v, i) => v + t * (b[i] - v));
-const hairColour = (dark) => (dark < 0.5 ? mix([0.36, 0.22, 0.09], [0.09, 0.042, 0.018], 2 * dark) : mix([0.09, 0.042, 0.018], [0.009, 0.007, 0.006], 2 * dark - 1));
+// What a tuft of hair reflects, from its two pigments (visage.faces.hair_colour.melanin_colour).
+const hairColour = (dark, red) => [[0.419, 0.187], [0.697, 0.4], [1.37, 1.05]].map(([eu, pheo]) => Math.max(0.006, 0.97 * Math.exp(-5.888 * Math.sqrt(0.08 * 40 ** dark * eu + 1.1 * red * pheo))));
 const irisColour = (brown) => (brown < 0.5 ? mix([0.10, 0.19, 0.30], [0.13, 0.13, 0.055], 2 * brown) : mix([0.13, 0.13, 0.055], [0.055, 0.022, 0.009], 2 * brown - 1));
 
 async function loadAsset(model, name) {
@@ -57,8 +58,9 @@ function render({ model, el }) {
     try {
       status.textContent = "Loading the head…";
       const face = await openFace(await loadAsset(model, "face_basis.bin"));
+      const pictures = await decodePictures(face);
       if (removed) return;
-      stop = start({ model, face, el, stage, canvas, overlay, side, below, status });
+      stop = start({ model, face, pictures, el, stage, canvas, overlay, side, below, status });
       stage.classList.add("vx-live");
       status.textContent = "";
     } catch (error) {
@@ -69,14 +71,14 @@ function render({ model, el }) {
   return () => { removed = true; stop(); };
 }
 
-function start({ model, face, el, stage, canvas, overlay, side, below, status }) {
-  const view = makeView(canvas, face);
+function start({ model, face, pictures, el, stage, canvas, overlay, side, below, status }) {
+  const view = makeView(canvas, face, pictures);
   const head = makeHead(face);
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const people = face.people_skin.length / 4;
+  const people = face.people_hair.length / 2;
   const state = {
     person: 0, identity: new Float32Array(face.modes), strength: 1, mood: "neutral", moodStrength: 1, actions: {}, other: "tongueOut",
-    pose: [0, 0, 0], zoom: 1, light: null, preset: "studio", skin: { melanin: 0.2, haemoglobin: 0.4, freckles: 0, age: 0.1, iris: 0.5, hair: 0.6 }, view: "shaded", landmarks: false,
+    pose: [0, 0, 0], zoom: 1, light: null, preset: "studio", skin: { melanin: 0.2, haemoglobin: 0.4, freckles: 0, age: 0.1, iris: 0.5, hair: 0.6, red: 0.1 }, view: "shaded", landmarks: false, style: "crop", beard: false,
   };
   const shown = new Float32Array(face.modes); // the identity on its way from one person to the next
   let [moved, dirty, frame, slow, listening] = [true, true, 0, 0, 0];
@@ -159,11 +161,15 @@ function start({ model, face, el, stage, canvas, overlay, side, below, status })
 
   // Skin.
   const skinSlider = (key, name, format = plain(2)) => slider({ key, name, range: [0, 1], step: 0.01, format }, () => state.skin[key], (v) => { state.skin[key] = v; });
+  const styles = choice("Hair style", ["none", "buzz", ...face.hair_styles], { none: "bald", side_part: "side parting", long_wavy: "long" }, (name) => { state.style = name; refresh(); showAll(); });
+  shows.push(() => styles.show(state.style));
+  const beard = html("input", { type: "checkbox", "data-key": "beard", onchange: () => { state.beard = beard.checked; refresh(); showAll(); } });
+  shows.push(() => { beard.checked = state.beard; });
   const skin = [
     group("What colours skin", skinSlider("melanin", "Melanin"), skinSlider("haemoglobin", "Blood"), skinSlider("freckles", "Freckles"), skinSlider("age", "Age spots")),
-    group("Eyes and hair", skinSlider("iris", "Iris", (v) => (v < 0.25 ? "blue" : v < 0.6 ? "green" : "brown")), skinSlider("hair", "Hair", (v) => (v < 0.25 ? "fair" : v < 0.7 ? "brown" : "black"))),
+    group("Hair", styles.root, html("label", { class: "vx-inline" }, beard, " beard")), group("Eyes and hair", skinSlider("iris", "Iris", (v) => (v < 0.25 ? "blue" : v < 0.6 ? "green" : "brown")), skinSlider("hair", "Hair's melanin"), skinSlider("red", "Its red pigment")),
   ];
-  side.append(tabs("What makes the picture", { Person: who, Expression: expression, Pose: pose, Light: light, Skin: skin }));
+  side.append(tabs("What makes the picture", { Person: who, Expression: expression, Pose: pose, Light: light, Looks: skin }));
 
   // Views and numbers.
   const views = choice("What the picture shows", VIEWS, VIEW_NAMES, (name) => { state.view = name; refresh(); showAll(); });
@@ -189,9 +195,11 @@ function start({ model, face, el, stage, canvas, overlay, side, below, status })
   function meet(person) {
     state.person = person;
     for (let k = 0; k < face.modes; k++) state.identity[k] = face.people[person * face.modes + k] / 4096;
-    const [melanin, haemoglobin, freckles, iris] = face.people_skin.subarray(4 * person, 4 * person + 4);
-    const { age } = readLabels(face, state.identity);
-    Object.assign(state.skin, { melanin: melanin / 255, haemoglobin: haemoglobin / 255, freckles: freckles / 255, iris: iris / 255, age: Math.min(1, Math.max(0, (age - 28) / 50)), hair: Math.min(0.95, 0.3 + (0.5 * iris) / 255 + 0.3 * (melanin / 255)) });
+    const looks = face.looks.length;
+    face.looks.forEach((name, i) => { state.skin[name] = face.people_looks[looks * person + i] / 255; });
+    state.skin.age = Math.min(1, Math.max(0, (readLabels(face, state.identity).age - 28) / 50));
+    state.style = face.hair_styles[face.people_hair[2 * person]];
+    state.beard = face.people_hair[2 * person + 1] === 1;
     state.strength = 1;
     morph();
     showAll();
@@ -206,6 +214,22 @@ function start({ model, face, el, stage, canvas, overlay, side, below, status })
     return [inner, outer].map((level) => tint.map((t) => Math.min(1, level * t)));
   }
 
+  // How many copies of each strand this machine can draw in a frame; found by drawing the fewest.
+  let share = 0;
+  function calibrate() {
+    resize(false);
+    for (const share_ of [0, 0]) {
+      share = share_;
+      const began = performance.now();
+      view.draw(compose());
+      view.finish();
+      const took = performance.now() - began; // the second time, nothing is compiled any more
+      share = took < 14 ? 1 : took < 30 ? 0.5 : 0;
+      slow = took > 60 ? 8 : 0;
+      canvas.dataset.took = took.toFixed(1);
+    }
+  }
+
   const scene = { head, ball: true };
   function compose() {
     scene.moved = moved;
@@ -213,7 +237,8 @@ function start({ model, face, el, stage, canvas, overlay, side, below, status })
     scene.zoom = state.zoom;
     scene.light = makeLight(state.light);
     scene.skin = { ...state.skin, iris: irisColour(state.skin.iris) };
-    scene.hair = { colour: hairColour(state.skin.hair), stubble: 0 };
+    scene.hair = { colour: hairColour(state.skin.hair, state.skin.red), crop: state.style === "none" ? 0 : 0.9, beard: state.beard ? 0.7 : 0, worn: state.style in face.tufts, styles: ["brows", "lashes", ...(face.tufts[state.style] ? [state.style] : []), ...(state.beard ? ["beard"] : [])] };
+    scene.share = share;
     scene.view = state.view;
     scene.backdrop = backdrop();
     return scene;
@@ -221,8 +246,9 @@ function start({ model, face, el, stage, canvas, overlay, side, below, status })
 
   function resize(coarse) {
     const css = stage.clientWidth;
-    const ratio = Math.min(2, window.devicePixelRatio || 1);
-    const size = Math.max(64, Math.round(css * (coarse ? Math.min(1, ratio / 2) * 0.8 : ratio)));
+    // Hair is finer than a pixel of most screens: a machine that can draws more of them.
+    const ratio = Math.min(2, Math.max(window.devicePixelRatio || 1, share === 1 ? 1.5 : 1));
+    const size = Math.max(64, Math.round(css * ratio * (coarse ? 0.55 : 1)));
     if (canvas.width !== size) { canvas.width = size; canvas.height = size; }
   }
 
@@ -243,7 +269,7 @@ function start({ model, face, el, stage, canvas, overlay, side, below, status })
     view.draw(compose());
     [moved, dirty] = [false, false];
     overlayLandmarks();
-    if (now - last < 120) slow = now - last > SLOW ? Math.min(8, slow + 1) : Math.max(0, slow - 0.2);
+    if (now - last < 120) slow = now - last > SLOW ? Math.min(8, slow + 1) : Math.max(0, slow - 0.05);
     last = now;
     canvas.dataset.frames = Number(canvas.dataset.frames ?? 0) + 1;
     canvas.dataset.milliseconds = (performance.now() - began).toFixed(1);
@@ -251,7 +277,8 @@ function start({ model, face, el, stage, canvas, overlay, side, below, status })
     strips.expression.show(head.expression);
     strips.light.show(lightCoefficients(scene.light).flat());
     clearTimeout(settle);
-    settle = setTimeout(() => { resize(false); view.draw(compose()); report(); }, 220);
+    canvas.dataset.still = "false";
+    settle = setTimeout(() => { resize(false); view.draw(compose()); report(); canvas.dataset.still = "true"; }, 220);
     if (tween || dirty) refresh();
   }
   let last = 0;
@@ -350,8 +377,12 @@ function start({ model, face, el, stage, canvas, overlay, side, below, status })
   theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
   theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
 
-  meet(0);
+  meet(face.start);
   tween = null;
+  shown.set(target());
+  head.identity.set(shown);
+  head.update();
+  calibrate();
   jump();
   showAll();
   return () => {

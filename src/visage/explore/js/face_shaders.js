@@ -88,9 +88,11 @@ void main() {
   vSecond = aSecond;
   vThird = aThird.xz;
   vPart = int(aThird.y * 255.0 + 0.5);
+  // What is in the mouth lies a little deeper than it is: some faces are narrower than their teeth.
   float depth = -vView.z;
+  float sunk = vPart == 3 || vPart == 5 || vPart == 6 ? depth + 4.0 : depth;
   float near = uView.x - 500.0, far = uView.x + 500.0;
-  gl_Position = vec4(2.0 * uView.y * vView.xy, (far + near) / (far - near) * depth - 2.0 * far * near / (far - near) - uView.w, depth);
+  gl_Position = vec4(2.0 * uView.y * vView.xy * sunk / depth, (far + near) / (far - near) * sunk - 2.0 * far * near / (far - near) - uView.w, sunk);
 }`;
 
 const NOISE = `
@@ -134,7 +136,7 @@ in vec2 vThird;
 flat in int vPart;
 out vec4 colour;
 uniform int uMode; // 0 shaded, 1 albedo, 2 normals, 3 depth, 4 PNCC, 5 UV, 6 plain grey
-uniform sampler2D uTones, uShadow;
+uniform sampler2D uTones, uShadow, uDetail, uPores, uWrinkles, uFreckles;
 uniform mat3 uTurn, uLightTurn;
 uniform vec4 uShadowFrame; // centre in the light's frame, half the map's side, mm
 uniform vec4 uSkin; // melanin, haemoglobin, freckles, age
@@ -144,7 +146,10 @@ uniform vec3 uIrisColour, uHairColour;
 uniform vec3 uEyeCentres[2];
 uniform vec3 uPnccLow, uPnccSize;
 uniform float uDistance;
-uniform float uStubble;
+uniform vec3 uStubble; // on the scalp, on the chin, and 1 where strands grow over the scalp's
+uniform vec4 uRelief; // mm that black and white stand for: pores, wrinkles
+uniform vec3 uPainted; // tone of the person whose textures these are
+const float uReliefFade = 1.0;
 ${LIGHTING}
 ${NOISE}
 vec3 tone(float melanin, float haemoglobin) {
@@ -199,34 +204,31 @@ vec3 relief(vec3 n, vec3 position, float height) {
 struct Surface { vec3 albedo; vec3 normal; float roughness, specular, skin, occlusion; };
 
 Surface skinSurface(vec3 n) {
-  float lips = vFirst.x, ears = vFirst.y, nose = vFirst.z, cheeks = vFirst.w;
-  float scalp = vSecond.x, beard = vSecond.y, lids = vSecond.z;
-  float wide = noise(vRest / 17.0) - 0.5, middle = noise(vRest / 5.0 + 7.0) - 0.5, fine = noise(vRest / 1.3 + 3.0) - 0.5;
+  float lips = vFirst.x, nose = vFirst.z, scalp = vSecond.x, beard = vSecond.y;
   float footprint = length(fwidth(vRest));
-  float melanin = uSkin.x + 0.05 * wide + 0.05 * middle + 0.05 * fine + 0.03 * lids;
-  float blood = uSkin.y + 0.16 * wide + 0.14 * middle + 0.08 * fine;
-  blood += 0.16 * cheeks + 0.22 * nose + 0.24 * ears + 0.1 * lids;
-  float lip = smoothstep(0.35, 0.75, lips);
-  blood += 0.55 * lip;
-  melanin += 0.06 * lip * (1.0 - uSkin.x);
-  // Freckles sit where the sun does: nose and cheeks more than the chin.
-  float sunny = clamp(0.35 + 0.8 * nose + 0.8 * cheeks, 0.0, 1.0) * (1.0 - lip) * (1.0 - 0.8 * scalp);
-  melanin += 0.42 * uSkin.z * sunny * spots(vRest / 2.6, 0.34) * smoothstep(2.5, 1.2, footprint);
-  // Age spots and duller, more uneven skin.
-  melanin += uSkin.w * (0.10 * wide + 0.08 * middle + 0.25 * spots(vRest / 9.0 + 31.0, 0.22));
-  blood -= 0.12 * uSkin.w * lip;
+  // Freckles and age spots are melanin.
+  float melanin = uSkin.x + 0.55 * uSkin.z * texture(uFreckles, vUv).r;
+  if (uSkin.w > 0.05) melanin += 0.8 * uSkin.w * uSkin.w * (0.05 * (noise(vRest / 11.0) - 0.5) + 0.16 * spots(vRest / 13.0 + 31.0, 0.16));
+  vec3 painted = texture(uDetail, vUv).rgb;
   Surface s;
-  s.albedo = tone(melanin, blood);
+  s.albedo = tone(melanin, uSkin.y) * painted / uPainted;
   // Cropped hair: dots too fine for a mesh, and a shadow where they are finer than a pixel.
-  float dots = mix(0.55, step(0.45, noise(vRest / 0.55)), smoothstep(1.0, 0.4, footprint));
-  float hair = smoothstep(0.25, 0.8, scalp + 0.25 * (noise(vRest / 2.2) - 0.5)) * 0.85;
-  hair = max(hair, uStubble * smoothstep(0.2, 0.9, beard) * 0.5);
+  float dots = 0.0, hair = 0.0;
+  if (max(scalp * uStubble.x, beard * uStubble.y) > 0.0) {
+    dots = uStubble.z > 0.0 ? 1.0 : mix(0.6, step(0.42, noise(vRest / 0.6)), smoothstep(0.9, 0.35, footprint));
+    // Under strands, the paint begins softly, further in than they do.
+    vec3 edge = mix(vec3(0.3, 0.75, 0.3), vec3(0.45, 1.0, 0.1), uStubble.z);
+    hair = smoothstep(edge.x, edge.y, scalp + edge.z * (noise(vRest / 3.1) - 0.5)) * uStubble.x;
+    hair = max(hair, uStubble.y * smoothstep(0.2, 0.9, beard) * 0.5);
+  }
   s.albedo = mix(s.albedo, uHairColour, hair * dots);
-  float pores = (noise(vRest / 0.45) + 0.7 * noise(vRest / 0.9 + 5.0)) * smoothstep(0.6, 0.2, footprint) * 0.035;
-  float creases = (noise(vRest * vec3(0.9, 0.16, 0.5) + 11.0)) * lip * 0.22 * smoothstep(1.2, 0.4, footprint);
-  s.normal = relief(n, vView, pores * (1.0 - lip) + creases);
-  s.roughness = mix(mix(0.46, 0.38, nose), 0.30, lip) + 0.08 * fine + 0.2 * hair;
-  s.specular = mix(1.0, 1.1, lip) * (1.0 - 0.7 * hair);
+  float height = mix(uRelief.x, uRelief.y, texture(uPores, vUv).r);
+  float wrinkle = mix(uRelief.z, uRelief.w, texture(uWrinkles, vUv).r);
+  float lines = uSkin.w * wrinkle;
+  s.albedo *= 1.0 - 0.25 * clamp(-lines, 0.0, 1.0);
+  s.normal = relief(n, vView, (height + lines) * smoothstep(1.6, 0.3, footprint * uReliefFade));
+  s.roughness = 0.47 - 0.05 * nose - 0.1 * lips + 0.05 * uSkin.w + 0.15 * hair;
+  s.specular = 0.9 - 0.5 * hair;
   s.skin = 1.0 - 0.6 * hair;
   s.occlusion = vThird.x;
   return s;
@@ -245,8 +247,7 @@ Surface eyeSurface(vec3 n) {
   iris = mix(iris, uIrisColour * vec3(1.5, 1.15, 0.7), 0.45 * smoothstep(0.85, 0.5, r) * ring);
   iris *= 1.0 - 0.75 * smoothstep(0.78, 1.02, r);
   iris = mix(vec3(0.004), iris, smoothstep(pupil - edge, pupil + edge, r));
-  float veins = pow(noise(vRest / 1.1 + 20.0), 3.0);
-  vec3 white = mix(vec3(0.60, 0.56, 0.52), vec3(0.50, 0.30, 0.26), 0.25 * veins + 0.5 * smoothstep(1.9, 3.4, r));
+  vec3 white = texture(uDetail, vUv).rgb;
   Surface s;
   s.albedo = mix(iris, white, smoothstep(1.0 - edge - 0.05, 1.0 + edge + 0.05, r));
   vec3 out_ = normalize(uTurn * (vHead - uEyeCentres[side]));
@@ -262,22 +263,14 @@ Surface surface(vec3 n) {
   Surface s;
   if (vPart <= 1) return skinSurface(n);
   if (vPart == 4) return eyeSurface(n);
-  s.normal = n; s.occlusion = vThird.x; s.skin = 1.0; s.specular = 1.2; s.roughness = 0.3;
-  if (vPart == 2) s.albedo = tone(uSkin.x * 0.8, uSkin.y + 0.3);
-  else if (vPart == 3) s.albedo = mix(tone(uSkin.x * 0.35, 0.85), vec3(0.28, 0.05, 0.04), 0.5);
-  else if (vPart == 5) { s.albedo = vec3(0.62, 0.56, 0.44); s.skin = 0.3; s.roughness = 0.2; }
-  else if (vPart == 6) s.albedo = vec3(0.42, 0.13, 0.11) * (0.85 + 0.3 * noise(vRest / 0.8));
-  else { s.albedo = uHairColour * 0.35; s.skin = 0.0; s.specular = 0.2; }
+  s.normal = n; s.occlusion = vThird.x; s.skin = 1.0; s.specular = 0.7; s.roughness = 0.38;
+  s.albedo = texture(uDetail, vUv).rgb;
+  if (vPart == 2) s.albedo *= tone(uSkin.x, uSkin.y) / uPainted;
+  else if (vPart == 5) { s.skin = 0.3; s.roughness = 0.2; s.specular = 0.9; }
   return s;
 }
 
 void main() {
-  if (vPart == 7) {
-    // Lashes: hairs across the strip, thinner towards their tips.
-    float along = vRest.x * 1.5 + 0.6 * vThird.y * noise(vec3(floor(vRest.x * 1.5), 0.0, 3.0));
-    float hair = abs(fract(along) - 0.5) * 2.0;
-    if (uMode != 0 || hair > 0.75 * (1.0 - 0.75 * vThird.y) || vThird.y > 0.7 + 0.3 * hash(ivec3(floor(along), 1, 2))) discard;
-  }
   vec3 n = normalize(vNormal);
   vec3 towards = normalize(-vView);
   if (uMode == 2) { colour = vec4(0.5 + 0.5 * n, 1.0); return; }
@@ -369,3 +362,114 @@ precision highp float;
 uniform vec4 uColour;
 out vec4 colour;
 void main() { colour = vec4(uColour.rgb * uColour.a, uColour.a); }`;
+
+// Strands of hair: two vertices a point, apart across the camera's view (or the light's). Shading is
+// that of visage.faces.compiled_strand_light, at the points.
+const STRAND_PLACE = `
+uniform highp isampler2D uStrands; // x, y and z in steps, and openness, of every point
+uniform sampler2D uMoved; // by how much each strand's root and tip have moved
+uniform int uPoints, uCopy;
+uniform vec3 uHair; // mm of a step, of width, between copies
+float chance(int a, int b) {
+  uint h = uint(a) * 0x8da6b343u ^ uint(b) * 0xd8163841u;
+  h ^= h >> 15; h *= 0x2c1b3c6du; h ^= h >> 12; h *= 0x297a2d39u; h ^= h >> 15;
+  return float(h & 0xffffffu) / 16777216.0;
+}
+vec4 strandPoint(int point) { return vec4(texelFetch(uStrands, ivec2(point & 1023, point >> 10), 0)); }
+vec3 strandShift(int strand, float along) {
+  ivec2 at = ivec2(2 * (strand & 255), strand >> 8);
+  vec3 shift = mix(texelFetch(uMoved, at, 0).xyz, texelFetch(uMoved, at + ivec2(1, 0), 0).xyz, along);
+  if (uCopy > 0) shift += uHair.z * 2.0 * (vec3(chance(strand, 3 * uCopy), chance(strand, 3 * uCopy + 1), chance(strand, 3 * uCopy + 2)) - 0.5);
+  return shift;
+}
+struct Place { int strand; float along, side; vec4 own; vec3 forward, head; };
+Place strandPlace() {
+  Place p;
+  int point = gl_VertexID >> 1, last = uPoints - 1;
+  p.strand = point / uPoints;
+  int place = point - p.strand * uPoints;
+  p.along = float(place) / float(last);
+  p.side = float(gl_VertexID & 1) - 0.5;
+  p.own = strandPoint(point);
+  p.forward = strandPoint(place < last ? point + 1 : point).xyz - strandPoint(place > 0 ? point - 1 : point).xyz;
+  p.head = p.own.xyz * uHair.x + strandShift(p.strand, p.along);
+  return p;
+}
+`;
+
+export const STRAND_VERTEX = `#version 300 es
+precision highp float;
+precision highp sampler2D;
+${STRAND_PLACE}
+uniform mat3 uTurn, uLightTurn;
+uniform vec4 uView, uShadowFrame;
+uniform float uPicture; // pixels across
+uniform sampler2D uShadow;
+uniform vec3 uHairColour;
+uniform int uMode;
+out vec3 vColour;
+${LIGHTING}
+float lobe(float t_m, float n_m, float t_n, float shift, float power) {
+  float along = t_m + shift * n_m;
+  return pow(max(1.0 - along * along / (1.0 + 2.0 * shift * t_n + shift * shift), 0.0), power / 2.0);
+}
+void main() {
+  Place place = strandPlace();
+  int strand = place.strand;
+  vec3 head = place.head;
+  vec3 view = uTurn * head + vec3(0.0, uView.z, -uView.x);
+  vec3 t = normalize(uTurn * place.forward + 1e-5);
+  vec3 v = normalize(-view);
+  float scale = uView.y * uPicture / -view.z; // pixels to a mm
+  // Hair finer than half a pixel: fewer strands, so that the samples of a pixel do not miss it.
+  float wide = uHair.y * (1.0 - 0.7 * place.along) * scale;
+  if (chance(strand, 17 + uCopy) * 0.5 > uHair.y * uView.y * uPicture / uView.x) { gl_Position = vec4(2.0, 2.0, 2.0, 1.0); return; }
+  vec3 aside = normalize(cross(t, v) + 1e-6) * place.side * max(wide, 0.5) / scale;
+  float depth = -view.z, near = uView.x - 500.0, far = uView.x + 500.0;
+  gl_Position = vec4(2.0 * uView.y * (view.xy + aside.xy), (far + near) / (far - near) * depth - 2.0 * far * near / (far - near), depth);
+
+  // Kajiya and Kay's diffuse part and two highlights, dimmed by the hair in front.
+  float jitter = 0.10 * (chance(strand, 7919 + uCopy) * 2.0 - 1.0);
+  vec3 n = uTurn * (head - vec3(0.0, 35.0 + min(head.y - 35.0, 0.0), -5.0));
+  n = normalize(n + 1e-5);
+  n = normalize(n - 0.7 * dot(n, t) * t);
+  vec3 l = uKeyDirection, m = normalize(l + v);
+  float t_l = dot(t, l), t_m = dot(t, m), n_m = dot(n, m), t_n = dot(t, n);
+  float wrap = clamp((dot(n, l) + 0.35) / 1.35, 0.0, 1.0);
+  float sine = sqrt(max(1.0 - t_l * t_l, 0.0));
+  float through = max(-dot(l, v), 0.0);
+  float diffuse = wrap * (0.35 + 0.65 * sine) + 0.5 * through * through * sine;
+  vec3 p = uLightTurn * view - uShadowFrame.xyz;
+  float first = (0.5 - textureLod(uShadow, p.xy / (2.0 * uShadowFrame.w) + 0.5, 0.0).r) * 2.0 * uShadowFrame.w;
+  float lit = exp(-max(first - p.z - 2.0, 0.0) / 16.0);
+  float open = place.own.w / 255.0;
+  vec3 colour = uHairColour * (0.75 + 0.5 * chance(strand, 31 + uCopy));
+  float white = 0.16 * wrap * lobe(t_m, n_m, t_n, 0.10 + jitter, 70.0);
+  float tinted = 0.6 * wrap * lobe(t_m, n_m, t_n, -0.18 + jitter, 14.0);
+  vec3 scattered = colour * diffuse + white + sqrt(colour) * colour * tinted / (colour + 0.1);
+  if (uMode == 1) { vColour = colour; return; }
+  vColour = uKeyColour * sqrt(open) * lit * scattered + max(shade(n), 0.0) * open * (colour + 0.012);
+}`;
+
+export const STRAND_FRAGMENT = `#version 300 es
+precision highp float;
+in vec3 vColour;
+out vec4 colour;
+vec3 encode(vec3 linear) { return min(12.92 * linear, 1.055 * pow(max(linear, 0.0031308), vec3(1.0 / 2.4)) - 0.055); }
+void main() { colour = vec4(encode(vColour), 1.0); }`;
+
+export const STRAND_SHADOW_VERTEX = `#version 300 es
+precision highp float;
+precision highp sampler2D;
+${STRAND_PLACE}
+uniform mat3 uTurn, uLightTurn;
+uniform vec4 uShadowFrame;
+uniform vec2 uShift;
+uniform float uTexel; // mm
+void main() {
+  Place place = strandPlace();
+  vec3 p = uLightTurn * (uTurn * place.head + vec3(0.0, uShift.x, -uShift.y)) - uShadowFrame.xyz;
+  vec2 along = (uLightTurn * (uTurn * place.forward)).xy;
+  vec2 aside = normalize(vec2(-along.y, along.x) + 1e-5) * place.side * max(uTexel, uHair.y);
+  gl_Position = vec4(p.xy + aside, -p.z, uShadowFrame.w);
+}`;

@@ -1,5 +1,6 @@
 // Draws the head with WebGL 2: a shadow map, the backdrop, the head in one of its views, the light's ball.
-import { HEAD_VERTEX, HEAD_FRAGMENT, SHADOW_VERTEX, SHADOW_FRAGMENT, PLANE_VERTEX, BACKDROP_FRAGMENT, BALL_FRAGMENT, LINE_VERTEX, LINE_FRAGMENT } from "./face_shaders.js";
+import { HEAD_VERTEX, HEAD_FRAGMENT, SHADOW_VERTEX, SHADOW_FRAGMENT, PLANE_VERTEX, BACKDROP_FRAGMENT, BALL_FRAGMENT, LINE_VERTEX, LINE_FRAGMENT, STRAND_VERTEX, STRAND_FRAGMENT, STRAND_SHADOW_VERTEX } from "./face_shaders.js";
+import { makeHair } from "./face_hair.js";
 import { rotationMatrix } from "./face_model.js";
 
 export const VIEWS = ["shaded", "albedo", "normals", "depth", "pncc", "uv", "wireframe"];
@@ -71,9 +72,16 @@ function edgesOf(triangles) {
   return new Uint16Array(edges);
 }
 
+// The textures as the browser decodes them: sampler name to picture.
+export async function decodePictures(face) {
+  const decode = (bytes) => createImageBitmap(new Blob([bytes], { type: "image/webp" }), { premultiplyAlpha: "none", colorSpaceConversion: "none" });
+  const names = { uDetail: "detail", uPores: "relief", uWrinkles: "wrinkles", uFreckles: "freckles" };
+  return Object.fromEntries(await Promise.all(Object.entries(names).map(async ([sampler, name]) => [sampler, await decode(face[name])])));
+}
+
 // Throws where the browser has no WebGL 2.
-export function makeView(canvas, face) {
-  const gl = canvas.getContext("webgl2", { antialias: true, alpha: false, powerPreference: "high-performance", preserveDrawingBuffer: true });
+export function makeView(canvas, face, pictures) {
+  const gl = canvas.getContext("webgl2", { antialias: true, alpha: false, powerPreference: "high-performance" });
   if (!gl) throw new Error("This browser does not offer WebGL 2.");
   const corners = face.corner_vertices.length;
   const moving = new Float32Array(6 * corners);
@@ -113,7 +121,19 @@ export function makeView(canvas, face) {
     gl.bindTexture(gl.TEXTURE_2D, tones);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.SRGB8_ALPHA8, 32, 32, 0, gl.RGBA, gl.UNSIGNED_BYTE, face.tones);
     filter(gl.LINEAR);
+    const textures = { uTones: tones };
+    for (const [name, picture] of Object.entries(pictures)) {
+      const colour = name === "uDetail";
+      textures[name] = gl.createTexture();
+      gl.bindTexture(gl.TEXTURE_2D, textures[name]);
+      gl.texImage2D(gl.TEXTURE_2D, 0, colour ? gl.SRGB8_ALPHA8 : gl.R8, colour ? gl.RGBA : gl.RED, gl.UNSIGNED_BYTE, picture);
+      gl.generateMipmap(gl.TEXTURE_2D);
+      filter(gl.LINEAR, gl.LINEAR_MIPMAP_LINEAR);
+      const sharp = gl.getExtension("EXT_texture_filter_anisotropic");
+      if (sharp) gl.texParameteri(gl.TEXTURE_2D, sharp.TEXTURE_MAX_ANISOTROPY_EXT, 4);
+    }
     const shadow = gl.createTexture();
+    textures.uShadow = shadow;
     gl.bindTexture(gl.TEXTURE_2D, shadow);
     gl.texStorage2D(gl.TEXTURE_2D, 1, gl.DEPTH_COMPONENT24, SHADOW_SIZE, SHADOW_SIZE);
     filter(gl.NEAREST);
@@ -129,12 +149,14 @@ export function makeView(canvas, face) {
       backdrop: compile(gl, PLANE_VERTEX, BACKDROP_FRAGMENT),
       ball: compile(gl, PLANE_VERTEX, BALL_FRAGMENT),
       line: compile(gl, LINE_VERTEX, LINE_FRAGMENT),
+      strand: compile(gl, STRAND_VERTEX, STRAND_FRAGMENT),
+      strandShadow: compile(gl, STRAND_SHADOW_VERTEX, SHADOW_FRAGMENT),
     };
-    return { array, buffers, edges, tones, shadow, target, programs };
+    return { array, buffers, edges, textures, target, programs, worn: {} };
   }
 
-  function filter(kind) {
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, kind);
+  function filter(kind, small = kind) {
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, small);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, kind);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE);
     gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
@@ -171,7 +193,8 @@ export function makeView(canvas, face) {
       uTurn: turn, uView: [distance, zoom * focal, lift, 0], uShift: [lift, distance], uLightTurn: frame, uShadowFrame: [...centre, SHADOW_REACH],
       uAmbient: light.ambient.flat(), uKeyDirection: light.key_direction, uKeyColour: light.key_colour, uKeyRadius: light.key_radius,
       uSkin: [skin.melanin, skin.haemoglobin, skin.freckles, skin.age], uIris: face.eyes.centre.flat(), uIrisRadii: [face.eyes.iris, face.eyes.pupil],
-      uIrisColour: skin.iris, uHairColour: hair.colour, uStubble: hair.stubble, uEyeCentres: eyes,
+      uIrisColour: skin.iris, uHairColour: hair.colour, uStubble: [hair.crop, hair.beard, hair.worn ? 1 : 0],
+      uRelief: [...face.painted.relief, ...face.painted.wrinkles], uPainted: face.painted.tone, uEyeCentres: eyes,
       uPnccLow: low, uPnccSize: high.map((v, c) => v - low[c]), uDistance: distance, uInner: backdrop[0], uOuter: backdrop[1],
     };
   }
@@ -189,17 +212,13 @@ export function makeView(canvas, face) {
     if (!made) { made = build(); scene.moved = true; }
     gl.bindVertexArray(made.array);
     if (scene.moved) upload(scene.head);
-    const values = uniforms(scene);
+    const values = { ...uniforms(scene), uPicture: canvas.width, uTexel: (2 * SHADOW_REACH) / SHADOW_SIZE };
+    const hair = scene.view === "shaded" || scene.view === "albedo" ? wear(scene) : [];
     const mode = VIEWS.indexOf(scene.view);
     gl.enable(gl.DEPTH_TEST);
     gl.disable(gl.BLEND);
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, made.buffers.triangles);
-    gl.bindFramebuffer(gl.FRAMEBUFFER, made.target);
-    gl.viewport(0, 0, SHADOW_SIZE, SHADOW_SIZE);
-    gl.clear(gl.DEPTH_BUFFER_BIT);
-    use("shadow", values);
-    gl.drawElements(gl.TRIANGLES, opaque, gl.UNSIGNED_SHORT, 0);
-
+    if (scene.view === "shaded" || scene.view === "wireframe") castShadows(scene, hair, values);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.clear(gl.DEPTH_BUFFER_BIT);
@@ -209,17 +228,53 @@ export function makeView(canvas, face) {
     gl.depthMask(true);
     const { places } = use("head", values);
     gl.uniform1i(places.uMode, mode);
-    gl.activeTexture(gl.TEXTURE0);
-    gl.bindTexture(gl.TEXTURE_2D, made.tones);
-    gl.uniform1i(places.uTones, 0);
-    gl.activeTexture(gl.TEXTURE1);
-    gl.bindTexture(gl.TEXTURE_2D, made.shadow);
-    gl.uniform1i(places.uShadow, 1);
-    gl.activeTexture(gl.TEXTURE0);
-    gl.drawElements(gl.TRIANGLES, face.triangles.length, gl.UNSIGNED_SHORT, 0);
+    Object.entries(made.textures).forEach(([name, texture], unit) => {
+      gl.activeTexture(gl.TEXTURE0 + unit);
+      gl.bindTexture(gl.TEXTURE_2D, texture);
+      gl.uniform1i(places[name], unit);
+    });
+    gl.drawElements(gl.TRIANGLES, opaque, gl.UNSIGNED_SHORT, 0);
+    if (hair.length) drawHair(hair, values, scene);
     if (scene.view === "wireframe") drawEdges(values);
     if (scene.ball) drawBall(values);
     gl.bindVertexArray(null);
+  }
+
+  // Draws what the key light sees, unless that is what it saw last.
+  function castShadows(scene, hair, values) {
+    const key = JSON.stringify([values.uTurn, values.uLightTurn, scene.hair.styles]);
+    if (!scene.moved && key === made.shadowKey) return;
+    made.shadowKey = key;
+    gl.bindFramebuffer(gl.FRAMEBUFFER, made.target);
+    gl.viewport(0, 0, SHADOW_SIZE, SHADOW_SIZE);
+    gl.clear(gl.DEPTH_BUFFER_BIT);
+    use("shadow", values);
+    gl.drawElements(gl.TRIANGLES, opaque, gl.UNSIGNED_SHORT, 0);
+    hair.forEach((tuft) => tuft.casts && tuft.draw(use("strandShadow", values), scene.hair.colour, 0.4 * scene.share));
+    gl.bindVertexArray(made.array);
+  }
+
+  // The styles that are worn, made on first use, where the skin has carried them.
+  function wear(scene) {
+    return scene.hair.styles.map((name) => {
+      const fresh = !made.worn[name];
+      made.worn[name] ??= makeHair(gl, face, name);
+      if (fresh || scene.moved || made.worn[name].late) made.worn[name].follow(scene.head);
+      Object.entries(made.worn).forEach(([other, tuft]) => { if (scene.moved && !scene.hair.styles.includes(other)) tuft.late = true; });
+      made.worn[name].late = false;
+      return made.worn[name];
+    });
+  }
+
+  // Hair finer than a pixel covers some of the pixel's samples, so that no order of drawing is needed.
+  function drawHair(hair, values, scene) {
+    const program = use("strand", values);
+    gl.activeTexture(gl.TEXTURE2);
+    gl.bindTexture(gl.TEXTURE_2D, made.textures.uShadow);
+    gl.uniform1i(program.places.uShadow, 2);
+    gl.uniform1i(program.places.uMode, VIEWS.indexOf(scene.view));
+    hair.forEach((tuft) => tuft.draw(program, scene.hair.colour, scene.share));
+    gl.bindVertexArray(made.array);
   }
 
   function drawEdges(values) {
@@ -248,6 +303,8 @@ export function makeView(canvas, face) {
   canvas.addEventListener("webglcontextlost", lost);
   return {
     draw,
+    // Waits for the picture: how long a frame really takes can be measured then.
+    finish() { gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); },
     // Frees the card's memory at once; a page with many notebooks has only so many contexts.
     dispose() {
       canvas.removeEventListener("webglcontextlost", lost);
