@@ -85,6 +85,15 @@ def test_reconstructing_together(benchmark, one_core, encoder, batch, layout):
     report(benchmark, batch, STEPS)
 
 
+def test_reconstructing_in_half_precision(benchmark, one_core, encoder):
+    targets, guide = problem(encoder, 16)
+    objective = ObjectiveConfig(precision="bfloat16")
+    config = ReconstructionConfig(objective=objective, steps=STEPS)
+    arguments = (encoder, targets, config, References(guide=guide))
+    benchmark.pedantic(reconstruct, arguments, rounds=3, warmup_rounds=1)
+    report(benchmark, 16, STEPS)
+
+
 def test_reconstructing_with_jitter(benchmark, one_core, encoder):
     targets, guide = problem(encoder, 16)
     config = ReconstructionConfig(steps=STEPS, jitter=Jitter())

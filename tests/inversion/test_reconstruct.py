@@ -204,14 +204,34 @@ def test_both_memory_layouts_agree(tiny, targets, references):
     assert torch.allclose(last, first, atol=1e-9)
 
 
+def blocks(chip):
+    """A picture in squares of 15 pixels."""
+    coarse = torch.nn.functional.avg_pool2d(chip, 15, 15)
+    return coarse.repeat_interleave(15, 2).repeat_interleave(15, 3)
+
+
 def test_the_recogniser_itself(encoder_and_chip):
     encoder, chip = encoder_and_chip
     target = encoder.embed(chip)
-    guide = torch.nn.functional.avg_pool2d(chip, 15, 15).repeat_interleave(15, 2)
-    guide = guide.repeat_interleave(15, 3)
     config = ReconstructionConfig(steps=6, learning_rate=0.05)
-    found = reconstruct(encoder, target, config, References(guide=guide))
+    found = reconstruct(encoder, target, config, References(guide=blocks(chip)))
     assert found.losses["distance"][-1] < 0.9 * found.losses["distance"][0]
+
+
+def test_half_precision_reaches_about_the_same(encoder_and_chip):
+    encoder, chip = encoder_and_chip
+    objective = ObjectiveConfig(precision="bfloat16")
+    config = ReconstructionConfig(steps=6, learning_rate=0.05)
+    references = References(guide=blocks(chip))
+    target = encoder.embed(chip)
+    half, full = (
+        reconstruct(encoder, target, replace(config, objective=kind), references)
+        for kind in (objective, config.objective)
+    )
+    assert half.images.dtype == torch.float32
+    assert half.losses["distance"][-1] < 0.9 * half.losses["distance"][0]
+    assert torch.allclose(half.losses["distance"], full.losses["distance"], rtol=0.1)
+    assert not torch.equal(half.images, full.images)
 
 
 @pytest.fixture(scope="module")

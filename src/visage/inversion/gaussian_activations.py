@@ -105,7 +105,7 @@ def gaussian_energy(activations: Tensor, statistics: ActivationStatistics) -> Te
         (B,).
     """
     squares = _squares(activations, statistics)
-    return (squares / (2 * statistics.variance)).flatten(1).sum(1)
+    return (squares / (2 * statistics.variance)).sum(tuple(range(1, squares.ndim)))
 
 
 def gaussian_regulariser(
@@ -148,7 +148,8 @@ def gaussian_regulariser(
         # The clamp matters only where no node ever varied: then every node counts as such.
         floor = torch.finfo(variance.dtype).tiny
         weights = nu * largest.clamp(min=floor) / (variance + nu * largest).clamp(min=nu * floor)
-        total = total + (weights * _squares(a, statistics[name])).flatten(1).sum(1)
+        energies = weights * _squares(a, statistics[name])
+        total = total + energies.sum(tuple(range(1, a.ndim)))
     return total
 
 

@@ -57,9 +57,11 @@ def _layer(name: str, a: Tensor, of_guide: Tensor, exponent: float, relative: bo
             f"layer {name!r} is {described(a)} for the images and {described(of_guide)} for the "
             "guide; both come from pictures of one size, one guide or one for each image."
         )
-    squares = (a - of_guide).flatten(1).square().sum(1)
+    # Not flattened: that would copy activations whose channels come last.
+    rest = tuple(range(1, a.ndim))
+    squares = (a - of_guide).square().sum(rest)
     if relative:
-        size = of_guide.flatten(1).square().sum(1)
+        size = of_guide.square().sum(rest)
         squares = squares / size.clamp(min=torch.finfo(a.dtype).tiny)
     if exponent == 2:
         return squares

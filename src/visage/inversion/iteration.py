@@ -76,7 +76,7 @@ class Iteration:
         first = total if step == 0 else state.first_loss
         limit = config.explosion * first.abs().clamp(min=_SMALL_LOSS)
         # Written so that NaN counts as divergence.
-        diverged = diverged | ~(total.abs() <= limit) | ~gradient.isfinite().all(3).all(2).all(1)
+        diverged = diverged | ~(total.abs() <= limit) | ~gradient.abs().amax((1, 2, 3)).isfinite()
         score = _score(found, tv, self._tv_weight(config.steps - 1))
         better = ~diverged & (score < state.best_score)
         best = chosen(better, numbers.detach(), state.best)
@@ -98,8 +98,8 @@ class Iteration:
     def out_of_range(self, numbers: Tensor) -> Tensor:
         """Which images (B,) an encoder would refuse: not finite, or far outside [0, 1]."""
         with torch.no_grad():
-            images = self.pixels.decode(numbers).flatten(1)
-            return ~(images.abs().amax(1) <= RANGE_LIMIT)  # also where it is NaN
+            largest = self.pixels.decode(numbers).abs().amax((1, 2, 3))
+            return ~(largest <= RANGE_LIMIT)  # also where it is NaN
 
     def _evaluated(self, images: Tensor, step: int) -> tuple[Evaluation, float]:
         """The objective at a step, and the TV weight that it was evaluated with."""
@@ -125,7 +125,7 @@ class Iteration:
         size = step_size(state.step, config.steps, config.learning_rate, config.final_learning_rate)
         moved, moments = descend(
             numbers.detach(),
-            shaped.contiguous(),
+            shaped,
             state.moments,
             state.step,
             size,

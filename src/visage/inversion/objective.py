@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -52,6 +53,9 @@ class ObjectiveConfig:
     bands_weight: float = 0.0  # as the spectrum, with measured energies; needs bands
     bands_slack: float = 1.2  # photographs differ among themselves
     mirror_weight: float = 0.0  # appendix C; only for a frontal guide in even light
+    precision: Literal["float32", "bfloat16"] = (
+        "float32"  # of the encoder; half is 1.4 times faster
+    )
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -61,6 +65,8 @@ class ObjectiveConfig:
             check_positive(name, getattr(self, name))
         if self.distance not in ("l2", "dot"):
             raise InversionError(f"distance is 'l2' or 'dot', not {self.distance!r}.")
+        if self.precision not in ("float32", "bfloat16"):
+            raise InversionError(f"precision is 'float32' or 'bfloat16', not {self.precision!r}.")
 
 
 @dataclass(frozen=True)
@@ -197,8 +203,8 @@ class Objective:
     def _features(self, images: Tensor) -> dict[str, Tensor]:
         """Activations of the wanted layers and "embedding"."""
         if not self.config.mirrored:
-            return self.encoder.features(images, self._wanted)
-        both = self.encoder.features(torch.cat([images, images.flip(-1)]), self._wanted)
+            return self._run(images, self._wanted)
+        both = self._run(torch.cat([images, images.flip(-1)]), self._wanted)
         half = {name: value[: len(images)] for name, value in both.items()}
         return half | {"embedding": 0.5 * sum(both["embedding"].chunk(2))}
 
@@ -206,8 +212,14 @@ class Objective:
     def _guide_features(self, similarities: Tensor | None) -> dict[str, Tensor]:
         """Activations of the guide, computed once where it does not move."""
         if similarities is not None:
-            guide = moved(self.references.guide, similarities)
-            return self.encoder.features(guide, self._guide_layers)
+            return self._run(moved(self.references.guide, similarities), self._guide_layers)
         if self._still is None:
-            self._still = self.encoder.features(self.references.guide, self._guide_layers)
+            self._still = self._run(self.references.guide, self._guide_layers)
         return self._still
+
+    def _run(self, images: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        """The encoder's features, in its own precision or in half, returned in the images' own."""
+        half = self.config.precision == "bfloat16"
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=half):
+            features = self.encoder.features(images, layers)
+        return {name: value.to(images.dtype) for name, value in features.items()}

@@ -126,7 +126,11 @@ def _start(
     else:
         check_pictures(start, encoder.crop.size, len(targets), "start")
         numbers = pixels.encode(start.detach().to(targets))
-    return numbers.expand(len(targets), *numbers.shape[1:]).clone()
+    numbers = numbers.expand(len(targets), *numbers.shape[1:]).clone()
+    if iteration.config.channels_last and numbers.ndim == 4:
+        # Kept so from step to step, pixels are never copied from one layout to the other.
+        numbers = numbers.contiguous(memory_format=torch.channels_last)
+    return numbers
 
 
 def _checked_seeds(
