@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from scipy.ndimage import convolve1d
 from torch import Tensor
 
 from visage.faces.eyes import eye_channels
@@ -23,6 +24,7 @@ _EDGE_SIZE = 1024  # narrow channels of smaller textures are means of these
 _FINE_SIZE = 2048  # the same of pores, which no smaller size resolves
 _FINE_FROM = 1024  # below, pores are less than a texel, and their mean is nothing
 
+_BLURRED, _SHARPER = 256, 0.9  # up to which size irises are sharpened, and how much
 _NOTHING = 2e-3  # what a channel, of order 1, can lack without anybody seeing it
 
 
@@ -55,6 +57,12 @@ def library(model: MorphableModel, size: int) -> Library:
     if size >= _FINE_FROM:
         narrow = narrow | _fine(model, edges.size)
     shrunk = [_shrunk(own, *channel) for channel in narrow.values()]
+    eyes = _eyes(model, edges.size)
+    if size <= _BLURRED:
+        sclera = own.sparse(*eyes["sclera"])
+        shrunk += [_sparse(_crisp(own, own.sparse(*channel), sclera)) for channel in eyes.values()]
+    else:
+        shrunk += [_shrunk(own, *channel) for channel in eyes.values()]
     is_skin = edges.parts == model.part_names.index("skin")
     return Library(
         size,
@@ -65,7 +73,7 @@ def library(model: MorphableModel, size: int) -> Library:
         broad_names,
         broad,
         broad_source,
-        tuple(narrow),
+        (*narrow, *eyes),
         np.cumsum([0, *(len(where) for where, _ in shrunk)]),
         np.concatenate([where for where, _ in shrunk]),
         np.concatenate([values for _, values in shrunk]),
@@ -87,12 +95,35 @@ def _narrow(model: MorphableModel, size: int) -> dict[str, tuple[np.ndarray, np.
     """Narrow channels, sparse, at the texels of a size that resolves them."""
     fine = texels(model, size)
     channels = (
-        edge_channels(model, fine)
-        | wrinkle_channels(model, fine)
-        | teeth_channels(model, fine)
-        | eye_channels(model, fine)
+        edge_channels(model, fine) | wrinkle_channels(model, fine) | teeth_channels(model, fine)
     )
     return {name: _sparse(channel) for name, channel in channels.items()}
+
+
+@lru_cache(maxsize=2)
+def _eyes(model: MorphableModel, size: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Channels of the eyes, sparse, at the texels of a size."""
+    channels = eye_channels(model, texels(model, size))
+    return {name: _sparse(channel) for name, channel in channels.items()}
+
+
+def _crisp(shrink: Shrinking, channel: np.ndarray, covered: np.ndarray) -> np.ndarray:
+    """Sharpen a channel (N,) of the eyes within them, against the blur of its small texels.
+
+    An iris is six texels across at 256, and a renderer's bilinear filter would turn it grey.
+
+    Args:
+        shrink: whose texels these are.
+        channel: means over the texels.
+        covered: (N,) share of each texel that is an eye.
+    """
+    kernel = np.array([0.25, 0.5, 0.25], np.float32)
+    planes = np.zeros((2, shrink.size, shrink.size), np.float32)
+    planes.reshape(2, -1)[:, shrink.index] = channel, covered
+    blurred = convolve1d(convolve1d(planes, kernel, 1, mode="constant"), kernel, 2, mode="constant")
+    channel_around, covered_around = blurred.reshape(2, -1)[:, shrink.index]
+    around = covered * channel_around / np.maximum(covered_around, 1e-3)
+    return channel + _SHARPER * (channel - around)
 
 
 @lru_cache(maxsize=2)

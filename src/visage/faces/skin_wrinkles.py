@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 
 from visage.faces.compiled_skin import near_curve
 from visage.faces.shape import MorphableModel
-from visage.faces.skin_fields import noise_field, spread_over
+from visage.faces.skin_fields import noise_field, soft_step, spread_over
 from visage.faces.skin_layout import Texels
 
 _REACH = 7.0  # mm from a curve; the widest groove ends before
@@ -84,7 +84,8 @@ def wrinkle_channels(model: MorphableModel, texels: Texels) -> dict[str, np.ndar
     """Depth of the lines (N,) by name: -1 in the middle of a groove, positive beside it."""
     wrinkled = np.isin(texels.parts, [model.part_names.index(name) for name in ("skin", "neck")])
     # The wing of the nose stands over the fold beside it, and has no lines of its own.
-    wrinkled &= texels.regions[:, model.region_names.index("nose")] < 0.6
+    nose = texels.regions[:, model.region_names.index("nose")]
+    wrinkled &= nose < 0.6
     wrinkled &= (texels.normals[:, 2] > -0.2) & (texels.positions[:, 2] > 10)
     rows = np.flatnonzero(wrinkled)
     places = texels.positions[rows]
@@ -101,7 +102,8 @@ def wrinkle_channels(model: MorphableModel, texels: Texels) -> dict[str, np.ndar
                 one = line.strength * _groove(places, curve, line.width)
                 total = np.where(np.abs(one) > np.abs(total), one, total)
         wobble = np.clip(0.85 + 0.35 * noise_field(places, 9.0, 900 + number), 0.1, 1.4)
-        found[name] = spread_over(total * wobble, rows, len(texels.index))
+        fading = 1 - soft_step(nose[rows], 0.15, 0.55)
+        found[name] = spread_over(total * wobble * fading, rows, len(texels.index))
     return found
 
 
