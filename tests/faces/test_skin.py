@@ -79,13 +79,13 @@ def test_more_melanin_is_darker_and_more_blood_is_redder():
     [(0.05, 48, 62), (0.3, 28, 48), (0.6, -30, 10), (0.85, -75, -40)],
 )
 def test_the_typology_angle_spans_what_is_measured(melanin, low, high):
-    """Very light 55° and more, dark -30° and less (Del Bino et al. 2013), at usual blood."""
+    """Very light above 55°, dark below -30° (Chardon et al. 1991), at usual blood."""
     colour = skin_colour(torch.tensor(melanin), torch.tensor(0.4))
     assert low < typology_angle(colour) < high
 
 
 def test_light_skin_has_the_colour_that_is_measured():
-    """Foreheads of light skin: L* 60 to 70, a* 8 to 14, b* 12 to 20 (Xiao et al. 2017)."""
+    """Light skin has about L* 60 to 70, a* 8 to 14, b* 12 to 20 (as in Xiao et al. 2017)."""
     colour = skin_colour(torch.tensor(0.15, dtype=torch.float64), torch.tensor(0.4).double())
     matrix = torch.tensor(
         [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
@@ -97,7 +97,7 @@ def test_light_skin_has_the_colour_that_is_measured():
 
 
 def test_a_flush_makes_skin_red_but_not_mauve():
-    """Erythema raises a*, and leaves b* about as it is (Takiwaki et al. 1994)."""
+    """Erythema raises a*, and leaves b* about as it is: more blue light would look mauve."""
     pale, flushed = skin_colour(torch.tensor(0.15), torch.tensor([0.3, 0.9]))
     assert flushed[0] / flushed[1] > 1.25 * pale[0] / pale[1]
     assert flushed[2] < 0.95 * flushed[1]

@@ -4,10 +4,10 @@ Light passes the epidermis, where melanin absorbs it, is scattered back by the d
 absorbs it, and passes the epidermis again. Each layer is a Kubelka-Munk layer at 31 wavelengths;
 the reflectance is seen by the CIE 1931 observer under daylight (D65) and given in linear sRGB.
 
-Optical properties are those collected by Jacques, "Skin Optics" (Oregon Medical Laser Center News,
-1998), and haemoglobin's extinction is Prahl's tabulation (OMLC, 1999). What is measured on people:
-an individual typology angle (`typology_angle`) of 55° and more is very light skin, -30° and less
-dark (Chardon et al. 1991, Del Bino et al. 2013).
+Optical properties are about those collected by Jacques, "Skin Optics" (Oregon Medical Laser Center News,
+1998), and haemoglobin's extinction is Prahl's tabulation (OMLC, 1999). What these leave
+open is fitted to colours measured on people: about L* 67, a* 10, b* 15 for light skin, L* 38, a* 13,
+b* 17 for brown skin, and a* that doubles in a flush while b* stays.
 """
 
 import math
@@ -40,7 +40,7 @@ _HORNY = 0.008
 _WAVELENGTHS = range(400, 701, 10)  # nm
 # Molar extinction in 1/(cm mol/l): oxygenated and deoxygenated haemoglobin (Prahl 1999).
 _OXY = (
-    266232, 466840, 480360, 246072, 102580, 62816, 44480, 33209, 26629, 23684, 20932, 20035, 24202,
+    266232, 466840, 480360, 246072, 102580, 62816, 44480, 33209, 26629, 23684, 20933, 20035, 24202,
     39957, 53236, 43016, 32613, 44496, 50104, 14400, 3200, 1506, 942, 610, 442, 368, 320, 294, 278,
     276, 290,
 )  # fmt: skip
