@@ -4,10 +4,10 @@ Light passes the epidermis, where melanin absorbs it, is scattered back by the d
 absorbs it, and passes the epidermis again. Each layer is a Kubelka-Munk layer at 31 wavelengths;
 the reflectance is seen by the CIE 1931 observer under daylight (D65) and given in linear sRGB.
 
-Optical properties are about those collected by Jacques, "Skin Optics" (Oregon Medical Laser Center News,
-1998), and haemoglobin's extinction is Prahl's tabulation (OMLC, 1999). What these leave
-open is fitted to colours measured on people: about L* 67, a* 10, b* 15 for light skin, L* 38, a* 13,
-b* 17 for brown skin, and a* that doubles in a flush while b* stays.
+Optical properties are about those collected by Jacques, "Skin Optics" (Oregon Medical Laser Center
+News, 1998), and haemoglobin's extinction is Prahl's tabulation (OMLC, 1999). What these leave open
+is fitted to colours of people: about L* 67, a* 10, b* 15 for light skin, L* 38, a* 13, b* 17 for
+brown skin, and an a* that doubles in a flush while b* hardly changes.
 """
 
 import math
