@@ -97,7 +97,7 @@ def test_light_skin_has_the_colour_that_is_measured():
 
 
 def test_a_flush_makes_skin_red_but_not_mauve():
-    """Erythema raises a*, and leaves b* about as it is: more blue light would look mauve."""
+    """Erythema raises a* much and lowers b* a little: with more blue it would look mauve."""
     pale, flushed = skin_colour(torch.tensor(0.15), torch.tensor([0.3, 0.9]))
     assert flushed[0] / flushed[1] > 1.25 * pale[0] / pale[1]
     assert flushed[2] < 0.95 * flushed[1]

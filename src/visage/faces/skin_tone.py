@@ -7,7 +7,7 @@ the reflectance is seen by the CIE 1931 observer under daylight (D65) and given 
 Optical properties are about those collected by Jacques, "Skin Optics" (Oregon Medical Laser Center
 News, 1998), and haemoglobin's extinction is Prahl's tabulation (OMLC, 1999). What these leave open
 is fitted to colours of people: about L* 67, a* 10, b* 15 for light skin, L* 38, a* 13, b* 17 for
-brown skin, and an a* that doubles in a flush while b* hardly changes.
+brown skin, and an a* that doubles in a flush while b* falls by a third.
 """
 
 import math
