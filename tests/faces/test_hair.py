@@ -231,7 +231,10 @@ def test_more_pigment_is_darker():
     assert red[0] > 3 * red[2]
 
 
-def test_grey_strands_are_as_many_as_asked():
-    colour = strand_colours(2000, 3.0, 0.05, 0.4, seed=1)
-    assert (colour[:, 1] > 0.25).mean() == pytest.approx(0.4, abs=0.03)
-    assert (strand_colours(2000, 3.0, 0.05, 0.0, seed=1) < 0.1).all()
+def test_grey_hair_is_as_grey_as_asked():
+    black, grey, white = (strand_colours(2000, 3.0, 0.05, g, seed=1) for g in (0.0, 0.4, 1.0))
+    assert (black < 0.1).all()
+    mix = 0.6 * black.mean() + 0.4 * white.mean()
+    assert grey.mean() == pytest.approx(mix, rel=0.05)
+    single = strand_colours(2000, 3.0, 0.05, 0.4, seed=1, bundle=1.0)
+    assert single.std() > 1.5 * grey.std()

@@ -32,6 +32,7 @@ MOST = 12000
 VARIANTS = 4
 """Ways in which each style is grown."""
 
+_FACES = 3  # ways in which each brow, lash line and beard is grown
 _WIDTH = 0.42  # mm; each strand stands for about eight hairs
 _FEWEST = 0.3  # share of brows, lashes and beard that is kept in the smallest pictures
 _LASH_COLOUR = 1.5  # eumelanin that is added to a person's: lashes are darker than hair
@@ -90,12 +91,21 @@ def grow(model: MorphableModel, hair: Hair, vertices: Tensor, *, count: int = MO
         Strands.even(
             moved,
             torch.from_numpy(one.width),
-            torch.from_numpy(colour[np.arange(len(one)) * len(colour) // max(len(one), 1)]),
+            torch.from_numpy(_fewer(colour, len(one))),
             torch.from_numpy(one.openness),
         )
         for moved, one, (_, _, colour) in zip(points, kept, groups, strict=True)
     ]
     return Strands.joined(strands).to(vertices.device)
+
+
+def _fewer(colour: np.ndarray, count: int) -> np.ndarray:
+    """Colours (count, 3) of thinned strands: each stands for more, so that they differ less."""
+    if count in (0, len(colour)):
+        return colour[:count]
+    mean = colour.mean(0)
+    kept = colour[np.arange(count) * len(colour) // count]
+    return mean + np.float32(np.sqrt(count / len(colour))) * (kept - mean)
 
 
 def _finer(scalp: Rooted) -> float:
@@ -110,42 +120,58 @@ def _groups(model: MorphableModel, hair: Hair) -> list[tuple[str, Rooted, np.nda
         raise HairError(f"there is no style {hair.style!r}; choose among {', '.join(STYLES)}")
     if hair.beard not in (SHAVEN, *BEARDS):
         raise HairError(f"there is no beard {hair.beard!r}; choose among {', '.join(BEARDS)}")
-    head = head_of(model)
     own = (hair.eumelanin, hair.pheomelanin)
     groups = []
     if hair.style != BALD:
         scalp = _scalp(model, hair.style, hair.variant % VARIANTS)
         scalp = replace(scalp, width=scalp.width * np.float32(_WIDTH * hair.thickness))
         groups.append(("scalp", scalp, (*own, hair.greyness)))
-    brows = facial_hair.brows(
-        head,
-        count=int(950 * hair.brow_density),
-        thickness=hair.brow_thickness,
-        arch=hair.brow_arch,
-        lift=hair.brow_lift,
-        width=0.16,
-        seed=hair.seed,
-    )
+    shape = (hair.brow_thickness, hair.brow_arch, hair.brow_lift)
+    brows = _brows(model, *_rounded(shape, (0.2, 1.0, 1.0)), hair.seed % _FACES)
     dark = (1.3 * hair.eumelanin + 0.12, 0.7 * hair.pheomelanin)
-    groups.append(("brows", brows, (*dark, 0.5 * hair.greyness)))
-    lashes = facial_hair.lashes(
-        model, head, length=hair.lash_length, count=90, width=0.13, seed=hair.seed
-    )
+    groups.append(("brows", _part(brows, hair.brow_density / 1.5), (*dark, 0.5 * hair.greyness)))
+    lashes = _lashes(model, *_rounded((hair.lash_length,), (1.0,)), hair.seed % _FACES)
     groups.append(("lashes", lashes, (hair.eumelanin + _LASH_COLOUR, hair.pheomelanin, 0.0)))
     if hair.beard != SHAVEN:
-        beard = facial_hair.beard(
-            model,
-            head,
-            hair.beard,
-            scale=hair.beard_length,
-            density=hair.beard_density,
-            seed=hair.seed,
-        )
-        groups.append(("beard", beard, (own[0] * 0.9, own[1] * 1.4, min(1.3 * hair.greyness, 1.0))))
+        length = _rounded((hair.beard_length,), (0.25,))
+        beard = _beard(model, hair.beard, *length, hair.seed % _FACES)
+        pigments = (own[0] * 0.9, own[1] * 1.4, min(1.3 * hair.greyness, 1.0))
+        groups.append(("beard", _part(beard, hair.beard_density / 1.5), pigments))
     return [
-        (name, one, strand_colours(len(one), *pigments, seed=hair.seed + number))
+        (name, one, strand_colours(len(one), *pigments, seed=hair.seed + number, bundle=bundle))
         for number, (name, one, pigments) in enumerate(groups)
+        for bundle in [8.0 if name == "scalp" else 2.0]
     ]
+
+
+def _rounded(values: Sequence[float], steps: Sequence[float]) -> list[float]:
+    """Nearest multiples of steps: people whose faces' hair is nearly alike share its growth."""
+    return [step * round(value / step) for value, step in zip(values, steps, strict=True)]
+
+
+def _part(group: Rooted, share: float) -> Rooted:
+    """A share of the strands, as wide as they were."""
+    kept = group.thinned(round(min(share, 1.0) * len(group)))
+    return replace(kept, width=kept.width * np.float32(len(kept) / max(len(group), 1)))
+
+
+@lru_cache(maxsize=256)
+def _brows(model: MorphableModel, thickness: float, arch: float, lift: float, seed: int) -> Rooted:
+    """Brows of the highest density."""
+    shape = {"thickness": thickness, "arch": arch, "lift": lift}
+    return facial_hair.brows(head_of(model), count=1400, width=0.16, seed=seed, **shape)
+
+
+@lru_cache(maxsize=64)
+def _lashes(model: MorphableModel, length: float, seed: int) -> Rooted:
+    head = head_of(model)
+    return facial_hair.lashes(model, head, length=length, count=90, width=0.13, seed=seed)
+
+
+@lru_cache(maxsize=64)
+def _beard(model: MorphableModel, style: str, length: float, seed: int) -> Rooted:
+    """A beard of the highest density."""
+    return facial_hair.beard(model, head_of(model), style, scale=length, density=1.5, seed=seed)
 
 
 @lru_cache(maxsize=32)

@@ -9,7 +9,7 @@ PHEOMELANIN = np.array([0.187, 0.4, 1.05])
 _ROUGHNESS = 0.3  # of a fibre, azimuthal
 _PLAIN = 0.2  # share of what is scattered by the scales, and so without colour of its own
 _FLOOR = 0.006  # what even black hair scatters
-_WHITE = np.array([0.50, 0.49, 0.47])  # hair without pigment, seen as a tuft
+_WHITE = np.array([0.46, 0.45, 0.43])  # hair without pigment, seen as a tuft
 
 
 def melanin_colour(eumelanin: float, pheomelanin: float) -> np.ndarray:
@@ -35,24 +35,32 @@ def melanin_colour(eumelanin: float, pheomelanin: float) -> np.ndarray:
 
 
 def strand_colours(
-    count: int, eumelanin: float, pheomelanin: float, greyness: float, seed: int
+    count: int,
+    eumelanin: float,
+    pheomelanin: float,
+    greyness: float,
+    seed: int,
+    *,
+    bundle: float = 8.0,
 ) -> np.ndarray:
-    """Colours (count, 3) of strands: none is quite like the next, and some are grey.
+    """Colours (count, 3) of strands: none is quite like the next, and some are greyer.
 
     Args:
         count: of strands; the first ones do not depend on it.
         eumelanin: mean concentration, see `melanin_colour`.
         pheomelanin: the same.
-        greyness: share of strands without pigment.
+        greyness: share of hairs without pigment.
         seed: of what strands differ in.
+        bundle: hairs that a strand stands for; the more there are, the less strands differ in
+            their share of grey ones.
     """
     random = np.random.default_rng(seed)
-    draws = random.standard_normal((count, 3))
-    base = melanin_colour(eumelanin, pheomelanin)
-    colour = base * np.exp(0.22 * draws[:, :1] + 0.05 * draws[:, 1:2] * np.array([1, 0, -1]))
-    # A share of grey strands, by the normal's distribution, so that one draw a strand decides.
-    grey = np.argsort(np.argsort(draws[:, 2])) < greyness * count
-    white = _WHITE * np.exp(0.15 * draws[:, :1])
-    # Greying hair loses pigment before it is white.
-    colour = colour + (0.35 * greyness) * (0.5 * _WHITE - colour) * (greyness > 0)
-    return np.where(grey[:, None], white, colour).clip(0, 0.9).astype(np.float32)
+    draws = random.standard_normal((count, 3)).astype(np.float32)
+    base = melanin_colour(eumelanin, pheomelanin).astype(np.float32)
+    tint = np.array([1, 0, -1], np.float32)
+    colour = base * np.exp(0.22 * draws[:, :1] + 0.05 * draws[:, 1:2] * tint)
+    # Grey hairs in a bundle are as many as chance makes them: a binomial, nearly normal.
+    spread = np.sqrt(greyness * (1 - greyness) / bundle)
+    share = np.clip(greyness + spread * draws[:, 2:], 0, 1)
+    white = _WHITE * np.exp(0.12 * draws[:, :1])
+    return (colour + share * (white - colour)).clip(0, 0.9).astype(np.float32)
