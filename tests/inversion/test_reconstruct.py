@@ -230,7 +230,9 @@ def test_half_precision_reaches_about_the_same(encoder_and_chip):
     )
     assert half.images.dtype == torch.float32
     assert half.losses["distance"][-1] < 0.9 * half.losses["distance"][0]
-    assert torch.allclose(half.losses["distance"], full.losses["distance"], rtol=0.1)
+    distances = [found.losses["distance"] for found in (half, full)]
+    assert torch.allclose(distances[0][0], distances[1][0], rtol=0.02)
+    assert torch.allclose(distances[0][-1], distances[1][-1], rtol=0.3)
     assert not torch.equal(half.images, full.images)
 
 

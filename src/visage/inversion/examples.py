@@ -1,0 +1,185 @@
+"""Embeddings to learn from and to be measured on, with the chips that they came from.
+
+Finding, cutting and embedding a face costs a thousand times what reading the result does, so that
+it is done once and kept in the cache folder, in blocks: a stopped run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from visage.faces.dataset import SyntheticFaces
+from visage.files import written_whole
+from visage.inversion.errors import InversionError
+from visage.photos.alignment import align
+from visage.photos.downloads import cache_folder
+from visage.photos.lfw import LFW, split
+from visage.recognition.encoder import Encoder, embed_mirrored
+from visage.recognition.portraits import find_portrait
+
+Side = Literal["train", "test"]
+
+_BLOCK = 32
+_RENDERED = 224  # pixels a side of a synthetic portrait: a face in it is as large as a chip's
+
+
+@dataclass(frozen=True)
+class Examples:
+    """N chips with their embeddings.
+
+    Attributes:
+        names: of the person and the picture.
+        chips: (N, 3, S, S), uint8.
+        embeddings: (N, dim), float32, each the mean of a chip's and its mirror image's.
+    """
+
+    names: tuple[str, ...]
+    chips: Tensor
+    embeddings: Tensor
+
+    def __add__(self, other: Examples) -> Examples:
+        return Examples(
+            self.names + other.names,
+            torch.cat([self.chips, other.chips]),
+            torch.cat([self.embeddings, other.embeddings]),
+        )
+
+    def pictures(self, batch: int = 64) -> Iterator[Tensor]:
+        """The chips, (B, 3, S, S) in [0, 1], batch by batch."""
+        for chips in self.chips.split(batch):
+            yield chips.float() / 255
+
+
+def lfw_examples(
+    encoder: Encoder,
+    lfw: LFW,
+    side: Side,
+    count: int,
+    *,
+    per_person: int = 2,
+    folder: Path | None = None,
+) -> Examples:
+    """Photographs of people who are on one side of `visage.photos.lfw.split`.
+
+    Args:
+        encoder: what embeds them.
+        lfw: the data set, opened.
+        side: of the split; nobody is on both.
+        count: photographs at most, in an order that depends on their names only.
+        per_person: photographs of one person at most.
+        folder: of the cache, `cache_folder()` if None.
+    """
+    photos = [
+        (name, number)
+        for name, numbers in lfw.people().items()
+        if split(name) == side
+        for number in numbers[:per_person]
+    ]
+    order = np.random.default_rng(0).permutation(len(photos))[:count]
+    names = {f"{name}/{number}": (name, number) for name, number in (photos[i] for i in order)}
+
+    def cut(wanted: Sequence[str]) -> Tensor:
+        chips = []
+        for key in wanted:
+            image = lfw.image(*names[key])
+            chips.append(align(image, find_portrait(image).landmarks, encoder.crop))
+        return torch.cat(chips)
+
+    return _collected(encoder, "lfw", list(names), cut, folder)
+
+
+def synthetic_examples(
+    encoder: Encoder, side: Side, count: int, *, folder: Path | None = None
+) -> Examples:
+    """One portrait of each of some people who do not exist, cut by its true landmarks.
+
+    Args:
+        encoder: what embeds them.
+        side: of `visage.faces.population.SPLITS`.
+        count: of people.
+        folder: of the cache, `cache_folder()` if None.
+    """
+    faces = SyntheticFaces(count, size=_RENDERED, split=side, answers=("landmarks",))
+    numbers = {f"synthetic-{side}/{number}": number for number in range(count)}
+
+    def draw(wanted: Sequence[str]) -> Tensor:
+        items = faces.__getitems__([numbers[key] for key in wanted])
+        images, landmarks = (
+            torch.stack([i[name] for i in items]) for name in ("image", "landmarks")
+        )
+        return align(images, landmarks, encoder.crop, padding="border")
+
+    return _collected(encoder, "synthetic", list(numbers), draw, folder)
+
+
+def _collected(
+    encoder: Encoder,
+    kind: str,
+    names: list[str],
+    chips_of: Callable[[Sequence[str]], Tensor],
+    folder: Path | None,
+) -> Examples:
+    """Examples block by block, from the cache where they are known."""
+    if not names:
+        raise InversionError(f"there is no {kind} example to learn from; ask for one at least.")
+    folder = (folder or cache_folder()) / "inversion"
+    blocks = [names[start : start + _BLOCK] for start in range(0, len(names), _BLOCK)]
+    # The first example goes through the whole chain again: where it has changed, so may the rest.
+    probe = F.adaptive_avg_pool2d(chips_of(names[:1]), 8).mul(100).round().tolist()
+    found = []
+    for block in tqdm(blocks, desc=f"{kind} examples", unit="block", disable=None, leave=False):
+        digest = hashlib.sha256("\n".join([encoder.name, f"{probe}", *block]).encode()).hexdigest()[
+            :16
+        ]
+        path = folder / f"{kind}-{digest}.safetensors"
+        if not path.exists():
+            tensors = _embedded(encoder, chips_of(block))
+            with written_whole(path) as temporary:
+                safetensors.torch.save_file(tensors, temporary)
+        found.append(safetensors.torch.load_file(path))
+    chips, embeddings = (torch.cat([one[key] for one in found]) for key in ("chips", "embeddings"))
+    return Examples(tuple(names), chips, embeddings)
+
+
+@torch.no_grad()
+def _embedded(encoder: Encoder, chips: Tensor) -> dict[str, Tensor]:
+    stored = (255 * chips.clamp(0, 1)).round().to(torch.uint8)
+    # Of the chips as they are stored, so that the embedding is that of the picture.
+    return {"chips": stored, "embeddings": embed_mirrored(encoder, stored.float() / 255)}
+
+
+class TargetStream:
+    """Target embeddings for `visage.training`: people, and people in between.
+
+    Args:
+        seed: item i depends on (seed, i) only.
+        embeddings: (N, dim), of people to learn from.
+        mixed: share of targets that lie between two people: more people than there are.
+    """
+
+    def __init__(self, seed: int, embeddings: Tensor, mixed: float = 0.5):
+        if not 0 <= mixed <= 1:
+            raise InversionError(f"mixed is a share from 0 to 1, not {mixed}.")
+        self.seed, self.embeddings, self.mixed = seed, embeddings, mixed
+
+    def batch(self, indices: Sequence[int]) -> Tensor:
+        """Embeddings (B, dim)."""
+        return torch.stack([self._draw(np.random.default_rng([self.seed, i])) for i in indices])
+
+    def _draw(self, random: np.random.Generator) -> Tensor:
+        first, second = random.integers(len(self.embeddings), size=2)
+        share, mixes = random.uniform(), random.uniform() < self.mixed
+        if not mixes:
+            return self.embeddings[first]
+        return torch.lerp(self.embeddings[first], self.embeddings[second], share)
