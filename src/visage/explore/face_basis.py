@@ -23,6 +23,7 @@ from visage.explore.face_detail import (
     HAEMOGLOBIN,
     MELANIN,
     RELIEF,
+    SIZE,
     WRINKLES,
     detail_arrays,
 )
@@ -43,11 +44,12 @@ REGIONS = ("lips", "ears", "nose", "cheeks", "scalp", "beard", "lids", "torso")
 """Regions that the page's skin follows, as the vertices' first eight bytes."""
 
 
-def export_face(path: Path) -> None:
+def export_face(path: Path, texture: int = SIZE) -> None:
     """Write the model, the people, lights and expressions that the explorer offers.
 
     Args:
         path: the file to write; its folder must exist.
+        texture: texels on a side of the skin's pictures.
     """
     model = MorphableModel.load()
     arrays = {
@@ -56,7 +58,7 @@ def export_face(path: Path) -> None:
         **label_arrays(model),
         **people(model),
     }
-    arrays |= detail_arrays(model) | hair_arrays(model)
+    arrays |= detail_arrays(model, texture) | hair_arrays(model)
     arrays["tones"] = encode_tones(tone_table(32, 32))
     painted = skin_colour(torch.tensor(MELANIN), torch.tensor(HAEMOGLOBIN))
     header = {

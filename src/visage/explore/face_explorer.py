@@ -99,8 +99,8 @@ def still_picture(size: int = STILL_SIZE) -> str:
         torch.zeros(1, 52),
         face_camera(torch.zeros(1, 3), size),
         preset_light("studio"),
-        maps=skin_maps(model, skin, 512),
-        strands=[grow(model, hair, model.vertices(identity))],
+        maps=skin_maps(model, skin, 512 if size > 256 else 128),
+        strands=[grow(model, hair, model.vertices(identity), count=24 * size)],
         background=_backdrop(size),
     )
     image = render(model, scene, supersample=2).image[0]

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tools.browser import visit as visiting
 from tools.serve import served
+from visage.explore.face_basis import BUDGET
 from visage.explore.face_explorer import BASIS, FaceExplorer, asset_bytes, still_picture
 from visage.explore.face_people import people
 from visage.explore.face_scene import face_camera, preset_light
@@ -121,6 +122,13 @@ def pixels(page):
 
 def trait(page, name):
     return page.evaluate("name => window.state[name]", name)
+
+
+def test_the_page_s_own_files_stay_small(folder):
+    basis = (folder / "_static" / "assets" / BASIS).stat().st_size
+    assert basis < BUDGET["basis"]
+    rest = sum((folder / name).stat().st_size for name in ("book.html", "widget.js"))
+    assert basis + rest < BUDGET["page"]
 
 
 def test_a_person_is_python_s_person(open_face, model):
