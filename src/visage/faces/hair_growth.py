@@ -121,6 +121,10 @@ def grow(
     compiled_growth.grow(
         p, roots.normals, length, layer, comb, pull, guard, centre, settings, *field, grown
     )
+    for _ in range(3):
+        # Steps in and out of the layer leave kinks.
+        middle = grown[:, 1:-1].copy()
+        grown[:, 1:-1] = 0.5 * middle + 0.25 * (grown[:, :-2] + grown[:, 2:])
     if style.gather:
         tie_up(grown, points, style, random)
     curl_locks(points, roots, style.locks, random)

@@ -56,7 +56,7 @@ def curl_locks(points: np.ndarray, roots: Roots, locks: Locks, random: np.random
     if locks.curl:
         phase = random.uniform(0, 2 * np.pi, n)[leader] + random.normal(0, 0.25, n)
         turn = locks.turn * np.exp(
-            0.2 * random.normal(0, 1, n)[leader] + 0.015 * random.normal(0, 1, n)
+            0.14 * random.normal(0, 1, n)[leader] + 0.015 * random.normal(0, 1, n)
         )
         radius = locks.curl * np.exp(0.25 * random.normal(0, 1, n)[leader])
         angle = phase[:, None] + 2 * np.pi * along / turn[:, None]

@@ -110,7 +110,7 @@ STYLES: dict[str, HairStyle] = {
     ),
     "long_wavy": HairStyle(
         length=310, sides=280, nape=240, spread=0.12, lift=0.55, lifted=20, volume=16, gravity=0.7,
-        part=0.9, part_at=22, back=0.4, points=36, locks=Locks(curl=8, turn=70, flat=0.6,
+        part=0.9, part_at=22, back=0.4, points=42, locks=Locks(curl=8, turn=95, flat=0.6,
         curl_from=70, clump=15, clumping=0.8, frizz=2.5),
     ),
     "shoulder": HairStyle(
