@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from visage.inversion.errors import InversionError, check_images
@@ -25,7 +28,9 @@ def reduce(images: Tensor) -> Tensor:
               [1., 1.],
               [1., 1.]]]])
     """
-    return _blurred(images, stride=2)
+    check_images(images)
+    down, right = (_matrix(length, "reduce").to(images) for length in images.shape[-2:])
+    return down @ images @ right.T
 
 
 def expand(images: Tensor, height: int, width: int) -> Tensor:
@@ -49,9 +54,8 @@ def expand(images: Tensor, height: int, width: int) -> Tensor:
     check_images(images)
     if images.shape[-2:] != ((height + 1) // 2, (width + 1) // 2):
         raise InversionError(f"{tuple(images.shape)} does not expand to {height} × {width} pixels.")
-    spread = images.new_zeros(*images.shape[:2], height, width)
-    spread[..., ::2, ::2] = 4 * images
-    return _blurred(spread, stride=1)
+    down, right = (_matrix(length, "expand").to(images) for length in (height, width))
+    return down @ images @ right.T
 
 
 def laplacian_pyramid(images: Tensor, levels: int) -> list[Tensor]:
@@ -137,17 +141,24 @@ def unit_rms(gradients: Tensor) -> Tensor:
     return gradients / rms.clamp(min=1e-18)
 
 
-def _blurred(images: Tensor, stride: int) -> Tensor:
-    check_images(images)
-    batch, channels, height, width = images.shape
-    if min(height, width) < _SMALLEST:
-        raise InversionError(f"{height} × {width} pixels are too few; give 3 a side at least.")
-    taps = _taps(images.dtype, images.device)
-    # One channel at a time in the batch dimension: the same filter for all.
-    flat = F.pad(images.reshape(-1, 1, height, width), (2, 2, 2, 2), mode="reflect")
-    return F.conv2d(flat, taps, stride=stride).unflatten(0, (batch, channels)).squeeze(2)
+def _matrix(length: int, operator: Literal["reduce", "expand"]) -> Tensor:
+    """An operator along one axis, (⌈n/2⌉, n) or (n, ⌈n/2⌉), float64.
+
+    Two products with matrices this small take a tenth of the time of a convolution of one channel.
+    """
+    if length < _SMALLEST:
+        raise InversionError(f"{length} pixels are too few; give {_SMALLEST} a side at least.")
+    reduction, expansion = _matrices(length)
+    return torch.from_numpy(reduction if operator == "reduce" else expansion)
 
 
-def _taps(dtype: torch.dtype, device: torch.device) -> Tensor:
-    taps = torch.tensor([1, 4, 6, 4, 1], dtype=dtype, device=device) / 16
-    return (taps[:, None] * taps)[None, None]
+@lru_cache(maxsize=64)
+def _matrices(length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both operators for an axis of n pixels."""
+    blur = np.zeros((length, length))
+    places = np.arange(length)
+    for offset, tap in zip(range(-2, 3), (1, 4, 6, 4, 1), strict=True):
+        reflected = np.abs(places + offset)
+        reflected = np.minimum(reflected, 2 * (length - 1) - reflected)
+        np.add.at(blur, (places, reflected), tap / 16)
+    return blur[::2].copy(), 2 * blur[:, ::2]

@@ -127,7 +127,7 @@ def network_recipe(
 
     return Recipe(
         name=name,
-        summary="faces from embeddings of dlib's recogniser in one pass (an hour on one core)",
+        summary="faces from embeddings of dlib's recogniser in one pass (two hours on one core)",
         config=config,
         build_model=build_model,
         build_stream=lambda seed: TargetStream(seed, problem().train.embeddings),
