@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from visage.faces.hair_styles import Locks
 
-
 _STRAIGHT = Locks(clumping=0, frizz=0.2)
 
 

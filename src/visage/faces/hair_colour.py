@@ -25,7 +25,7 @@ def melanin_colour(eumelanin: float, pheomelanin: float) -> np.ndarray:
         pheomelanin: concentration; about 0.5 with little eumelanin is red.
 
     >>> melanin_colour(0.4, 0.05).round(2).tolist()
-    [0.08, 0.05, 0.02]
+    [0.08, 0.04, 0.02]
     """
     b = _ROUGHNESS
     p = 5.969 - 0.215 * b + 2.532 * b**2 - 10.73 * b**3 + 5.574 * b**4 + 0.245 * b**5
