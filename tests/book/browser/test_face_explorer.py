@@ -346,7 +346,7 @@ def test_without_webgl_a_picture_and_a_sentence_stay(browser, folder):
 
 
 LIGHTING_PAGE = """<!doctype html><link rel="icon" href="data:,"><script type="module">
-import { LIGHTING } from "./face_shaders.js";
+import { LIGHTING } from "./face_lighting.js";
 window.shade = ({ rows, light }) => {
   const canvas = document.createElement("canvas");
   const gl = canvas.getContext("webgl2");
@@ -403,8 +403,8 @@ window.ready = true;
 
 
 def test_the_shader_s_light_is_reflectance_py(browser, tmp_path):
-    source = bundle("face_shaders.js")
-    (tmp_path / "face_shaders.js").write_text(source)
+    source = bundle("face_lighting.js")
+    (tmp_path / "face_lighting.js").write_text(source)
     (tmp_path / "index.html").write_text(LIGHTING_PAGE)
     generator = torch.Generator().manual_seed(8)
     count = 400

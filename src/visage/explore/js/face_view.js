@@ -1,5 +1,6 @@
 // Draws the head with WebGL 2: a shadow map, the backdrop, the head in one of its views, the light's ball.
-import { HEAD_VERTEX, HEAD_FRAGMENT, SHADOW_VERTEX, SHADOW_FRAGMENT, PLANE_VERTEX, BACKDROP_FRAGMENT, BALL_FRAGMENT, LINE_VERTEX, LINE_FRAGMENT, STRAND_VERTEX, STRAND_FRAGMENT, STRAND_SHADOW_VERTEX } from "./face_shaders.js";
+import { HEAD_VERTEX, HEAD_FRAGMENT, SHADOW_VERTEX, SHADOW_FRAGMENT, PLANE_VERTEX, BACKDROP_FRAGMENT, BALL_FRAGMENT, LINE_VERTEX, LINE_FRAGMENT } from "./face_shaders.js";
+import { STRAND_VERTEX, STRAND_FRAGMENT, STRAND_SHADOW_VERTEX } from "./face_strand_shaders.js";
 import { makeHair } from "./face_hair.js";
 import { rotationMatrix } from "./face_model.js";
 
