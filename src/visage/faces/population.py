@@ -15,7 +15,7 @@ from torch import Tensor
 from visage.faces.garments import Garment, sample_garments
 from visage.faces.hair import Hair, sample_hair
 from visage.faces.shape import MorphableModel
-from visage.faces.skin import Skin, sample_skin
+from visage.faces.skin import Skin, sample_skin, skin_under
 from visage.faces.spectacles import GlassesParameters, sample_glasses
 
 __all__ = ["SPLITS", "People", "PopulationError", "people", "seed_of"]
@@ -97,12 +97,13 @@ def people(
         name: torch.cat([none[:, 0], *(labels[name] for labels in read)]).cpu()
         for name in model.direction_names
     }
+    hair = tuple(sample_hair(labels, seeds))
     return People(
         seeds,
         identity,
         labels,
-        sample_skin(labels, seeds),
-        tuple(sample_hair(labels, seeds)),
+        skin_under(sample_skin(labels, seeds), hair),
+        hair,
         sample_garments(labels, seeds),
         sample_glasses(labels, seeds),
     )

@@ -19,9 +19,10 @@ from visage.faces.strands import StrandLayer, Strands, cast_strands
 from visage.faces.visibility import z_buffer
 from visage.faces.wear import Lenses, Wear
 
-# Texels of the shadow map: heads alone, and with hair, whose strands are thinner than its texels.
-_SHADOW = 96
-_FINE_SHADOW = 144
+# Texels of the shadow map, for pictures of up to so many pixels: edges of shadows must not show
+# the texels. More of them with hair, whose strands are thinner.
+_SHADOW = {256: 96, 100_000: 256}
+_FINE_SHADOW = {160: 144, 320: 192, 100_000: 384}
 # How much of the light that scatters below the skin reaches a half-shadow, by colour.
 _BLEED = (0.5, 0.12, 0.0)
 # Coefficients of `_interreflected`: for each power of the occlusion, a factor and a constant.
@@ -88,7 +89,8 @@ def cast_shadows(
         worn = camera.view(wear.vertices).to(head)
         everything = torch.cat([head, worn], 1)
         triangles = torch.cat([triangles, wear.triangles + count])
-    size = _SHADOW if strands is None else _FINE_SHADOW
+    sizes = _SHADOW if strands is None else _FINE_SHADOW
+    size = next(texels for limit, texels in sizes.items() if camera.height <= limit)
     shadows = shadow_map(everything, triangles, light.key_direction, size, around=head)
     return shadows if strands is None else cast_strands(shadows, strands, camera)
 
