@@ -234,6 +234,6 @@ def test_bundle_is_one_module(run_js):
 
 def test_stylesheet_names_only_the_explorer():
     for block in stylesheet("face_explorer.css").split("}"):
-        selector = block.split("{")[0].strip()
+        selector = block.rsplit("{", 1)[0].rsplit("{", 1)[-1].strip()  # inside of @container too
         if selector and not selector.startswith("@"):
             assert ".vx" in selector, selector

@@ -51,7 +51,7 @@ function render({ model, el }) {
   const side = html("div", { class: "vx-face-side" });
   const below = html("div", { class: "vx-face-below" });
   el.classList.add("vx", "vx-face-explorer");
-  el.append(html("div", { class: "vx-face-grid" }, html("div", {}, stage, below), side), status);
+  el.append(html("div", { class: "vx-face-grid" }, html("div", { class: "vx-face-column" }, stage, below), side), status);
   let stop = () => {};
   let removed = false;
   whenVisible(el, async () => {
