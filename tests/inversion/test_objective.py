@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from visage.inversion.colour import colour_shift, colour_statistics
 from visage.inversion.errors import InversionError
 from visage.inversion.gaussian_activations import gather_statistics, gaussian_regulariser
 from visage.inversion.guiding_image import guide_distance
@@ -23,6 +24,7 @@ ALL = ObjectiveConfig(
     spectrum_levels=2,
     bands_weight=0.6,
     mirror_weight=0.7,
+    colour_weight=0.8,
 )
 
 
@@ -32,6 +34,7 @@ def references(tiny, pictures):
         guide=pictures[:1],
         activations=gather_statistics(tiny, [pictures], ["high"]),
         bands=mean_band_energy([pictures], 2),
+        colours=colour_statistics([pictures]),
     )
 
 
@@ -47,6 +50,7 @@ def test_every_term_is_its_function_times_its_weight(tiny, pictures, references)
         "tv": 0.1 * total_variation(images, 1.5),
         "spectrum": 0.5 * spectrum_regulariser(images, 6.0, -1.0, 2),
         "bands": 0.6 * band_mismatch(images, references.bands, 1.2),
+        "colour": 0.8 * colour_shift(images, references.colours),
         "mirror": 0.7 * mirror_asymmetry(images),
     }
     assert found.terms.keys() == expected.keys()
@@ -101,6 +105,8 @@ def test_layers_and_references_are_checked(tiny, pictures):
         Objective(tiny, ObjectiveConfig(guide_layers=()), References(guide=pictures[:1]))
     with pytest.raises(InversionError, match="no bands"):
         Objective(tiny, ObjectiveConfig(guide_weight=0, bands_weight=1), References())
+    with pytest.raises(InversionError, match="no colours"):
+        Objective(tiny, ObjectiveConfig(guide_weight=0, colour_weight=1), References())
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from visage.inversion.colour import colour_statistics
+from visage.inversion.colour import colour_shift, colour_statistics
 from visage.inversion.errors import InversionError
 from visage.inversion.laplacian_pyramid import laplacian_pyramid
 from visage.inversion.spectrum import (
     band_energy,
     band_mismatch,
     band_ratio,
+    colour_band_energy,
     mean_band_energy,
     spectrum_regulariser,
 )
@@ -71,6 +72,30 @@ def test_mismatch_counts_factors_and_forgives_slack():
     )
 
 
+def test_energies_by_colour():
+    images = pink(3, 32)
+    found = colour_band_energy(images, 3)
+    assert torch.allclose(found.mean(2), band_energy(images, 3))
+    grey = colour_band_energy(images[:, :1].expand(-1, 3, -1, -1), 3)
+    assert grey[..., 0].min() > 1e6 * grey[..., 1:].max()
+    red_blue = images[:, :1] * torch.tensor([1.0, 0.0, -1.0]).view(3, 1, 1)
+    energy = colour_band_energy(red_blue, 3)
+    assert energy[..., 1].min() > 1e6 * energy[..., [0, 2]].max()
+
+
+def test_mismatch_by_colour_sees_speckle_that_brightness_hides():
+    images = pink(2, 32)
+    usual = mean_band_energy([images], 3, by_colour=True)
+    assert usual.shape == (3, 3)
+    assert torch.allclose(band_ratio(3 * images, usual), torch.tensor(9.0).double())
+    # The same energy in every band, moved from brightness to colour.
+    turned = images[:, [0, 1, 2]] * torch.tensor([1.0, 1.0, -1.0]).view(3, 1, 1)
+    assert torch.allclose(band_energy(turned, 3), band_energy(images, 3))
+    assert (band_mismatch(turned, usual) > band_mismatch(images, usual)).all()
+    images = drawn(2, 3, 8, 8).requires_grad_()
+    assert gradcheck(lambda x: band_mismatch(x, usual[:2], 1.1), images)
+
+
 def test_derivatives():
     images = drawn(2, 1, 8, 8).requires_grad_()
     assert gradcheck(lambda x: spectrum_regulariser(x, 2.0, levels=2), images)
@@ -94,6 +119,17 @@ def test_colours_are_what_numpy_says():
     assert torch.allclose(mixing @ mixing.T, found.covariance, atol=1e-5)
 
 
+def test_a_tint_is_a_mahalanobis_distance():
+    pictures = drawn(5, 3, 4, 6) @ torch.diag(torch.arange(1.0, 7.0)).double()
+    usual = colour_statistics([pictures])
+    images = drawn(2, 3, 4, 6, seed=1)
+    apart = images.mean((2, 3)) - usual.mean
+    inverse = torch.linalg.inv(usual.covariance.double())
+    expected = torch.einsum("bi,ij,bj->b", apart, inverse, apart)
+    assert torch.allclose(colour_shift(images, usual), expected, rtol=1e-4)
+    assert gradcheck(lambda x: colour_shift(x, usual), images.requires_grad_())
+
+
 def test_grey_pictures_can_still_be_unmixed():
     grey = drawn(1, 1, 8, 8).expand(-1, 3, -1, -1)
     mixing = colour_statistics([grey]).mixing()
@@ -110,3 +146,7 @@ def test_bad_input():
         colour_statistics([drawn(1, 1, 4, 4)])
     with pytest.raises(InversionError, match="slack"):
         band_mismatch(drawn(1, 3, 8, 8), torch.ones(2), slack=0.5)
+    with pytest.raises(InversionError, match="usual energies"):
+        band_mismatch(drawn(1, 3, 8, 8), torch.ones(2, 2))
+    with pytest.raises(InversionError, match="1 channels"):
+        colour_band_energy(drawn(1, 1, 8, 8))

@@ -7,7 +7,7 @@ from visage.inversion.objective import ObjectiveConfig
 from visage.inversion.train import RECIPES, Problem, measure, network_recipe
 from visage.training import TrainingConfig, train
 
-OBJECTIVE = ObjectiveConfig(guide_layers=("low",), bands_weight=0.01)
+OBJECTIVE = ObjectiveConfig(guide_layers=("low",), bands_weight=0.01, colour_weight=0.01)
 SHAPE = NetworkConfig(dim=6, size=16, filters=4, base=4, doublings=2)
 
 
@@ -34,7 +34,9 @@ def two_bands(monkeypatch):
     from visage.inversion import train as module
     from visage.inversion.spectrum import mean_band_energy
 
-    monkeypatch.setattr(module, "mean_band_energy", lambda pictures: mean_band_energy(pictures, 2))
+    monkeypatch.setattr(
+        module, "mean_band_energy", lambda pictures, **how: mean_band_energy(pictures, 2, **how)
+    )
 
 
 def test_training_runs_and_makes_a_card(problem, two_bands, tmp_path):

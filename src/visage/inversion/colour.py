@@ -67,3 +67,30 @@ def colour_statistics(
     if not count:
         raise InversionError("there is no picture to measure colours of.")
     return ColourStatistics(mean.float(), (scatter / count).float())
+
+
+def colour_shift(images: Tensor, usual: ColourStatistics) -> Tensor:
+    """‖M⁻¹(p̄ − μ)‖²: how far an image's mean colour p̄ is from a collection's, in its own spreads.
+
+    A recogniser hardly sees a tint, so that nothing else in the objective holds one back. Not in
+    the paper.
+
+    Args:
+        images: (B, 3, H, W), in [0, 1].
+        usual: of photographs in [0, 1], from `colour_statistics` without an encoding.
+
+    Returns:
+        (B,), one value per image.
+
+    Raises:
+        InversionError: images is not 4-D or not in colour.
+
+    >>> usual = ColourStatistics(torch.full((3,), 0.5), 0.01 * torch.eye(3))
+    >>> colour_shift(torch.full((1, 3, 2, 2), 0.6), usual)
+    tensor([3.0000])
+    """
+    check_images(images)
+    if images.shape[1] != 3:
+        raise InversionError(f"images have {images.shape[1]} channels, expected 3.")
+    inverse = torch.linalg.inv(usual.mixing().double()).to(images)
+    return ((images.mean((2, 3)) - usual.mean.to(images)) @ inverse.T).square().sum(1)

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from visage.inversion.colour import ColourStatistics, colour_shift
 from visage.inversion.embedding_distance import Distance, embedding_distance
 from visage.inversion.errors import (
     InversionError,
@@ -52,6 +53,7 @@ class ObjectiveConfig:
     spectrum_levels: int = 4
     bands_weight: float = 0.0  # as the spectrum, with measured energies; needs bands
     bands_slack: float = 1.2  # photographs differ among themselves
+    colour_weight: float = 0.0  # against tints, which a recogniser does not see; needs colours
     mirror_weight: float = 0.0  # appendix C; only for a frontal guide in even light
     precision: Literal["float32", "bfloat16"] = (
         "float32"  # of the encoder; half is 1.4 times faster
@@ -76,13 +78,15 @@ class References:
     Attributes:
         guide: p_G, (1, 3, S, S) for all images or (B, 3, S, S).
         activations: statistics by layer, from `gather_statistics`.
-        bands: (levels,), from `mean_band_energy`.
+        bands: (levels,) or (levels, 3), from `mean_band_energy`.
+        colours: of photographs, from `colour_statistics`.
         centre: (dim,), the mean embedding of many people, subtracted from embeddings and targets.
     """
 
     guide: Tensor | None = None
     activations: Mapping[str, ActivationStatistics] | None = None
     bands: Tensor | None = None
+    colours: ColourStatistics | None = None
     centre: Tensor | None = None
 
 
@@ -112,7 +116,8 @@ class Objective:
 
     def __init__(self, encoder: Encoder, config: ObjectiveConfig, references: References):
         self.encoder, self.config, self.references = encoder, config, references
-        for weight, reference in (("guide", "guide"), ("gauss", "activations"), ("bands", "bands")):
+        needs = {"guide": "guide", "gauss": "activations", "bands": "bands", "colour": "colours"}
+        for weight, reference in needs.items():
             given = getattr(references, reference) is not None
             if getattr(config, f"{weight}_weight") and not given:
                 raise InversionError(
@@ -196,6 +201,8 @@ class Objective:
         if config.bands_weight:
             bands = self.references.bands.to(images)
             terms["bands"] = config.bands_weight * band_mismatch(images, bands, config.bands_slack)
+        if config.colour_weight:
+            terms["colour"] = config.colour_weight * colour_shift(images, self.references.colours)
         if config.mirror_weight:
             terms["mirror"] = config.mirror_weight * mirror_asymmetry(images)
         return terms

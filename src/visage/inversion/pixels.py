@@ -19,6 +19,9 @@ from visage.inversion.errors import check_weight
 _MARGIN = 0.01
 """Pixels are kept this far from 0 and 1 before a logit, about 3 of 255 grey levels."""
 
+_COARSEST = 3
+"""Waves a side: what is coarser moves as fast as this and no faster, or Adam tints whole images."""
+
 
 class Pixels(Protocol):
     """Numbers that stand for images, and the differentiable map between them."""
@@ -122,7 +125,7 @@ class FourierPixels:
         """(S, S//2 + 1): 1/f^decay, scaled so that white coefficients give planes of variance 1."""
         rows = torch.fft.fftfreq(size, dtype=torch.float64)[:, None]
         columns = torch.fft.rfftfreq(size, dtype=torch.float64)
-        frequency = torch.hypot(rows, columns).clamp(min=1 / size)
+        frequency = torch.hypot(rows, columns).clamp(min=_COARSEST / size)
         scale = frequency**-self.decay
         # A column of rfft2 stands for itself and its conjugate, but for the first and the last.
         counts = torch.full_like(columns, 2.0)

@@ -157,7 +157,9 @@ def _describe(
 ) -> str:
     """A digest of all that a reconstruction depends on, but the encoder's weights."""
     digest = hashlib.sha256(f"{config} {type(pixels).__name__} {seeds}".encode())
-    for tensor in (targets, references.guide, references.bands, references.centre, start):
+    colours = references.colours
+    tensors = [targets, references.guide, references.bands, references.centre, start]
+    for tensor in [*tensors, *((colours.mean, colours.covariance) if colours else ())]:
         if tensor is not None:
             digest.update(tensor.detach().double().cpu().numpy().tobytes())
     return digest.hexdigest()

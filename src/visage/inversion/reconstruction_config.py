@@ -55,12 +55,19 @@ The weights are ours: faces smooth as an average, within 0.02 of their embedding
 """
 
 ROBUST = ReconstructionConfig(
-    objective=ObjectiveConfig(guide_weight=0.2, tv_weight=1e-4, bands_weight=0.05),
+    objective=ObjectiveConfig(
+        guide_weight=0.05,
+        tv_weight=3e-4,
+        bands_weight=0.05,
+        bands_slack=1.1,
+        colour_weight=0.02,
+    ),
     steps=200,
     learning_rate=0.05,
     jitter=Jitter(),
 )
 """Beyond the paper: moved at every step, with photographs' share of every size of detail.
 
-Meant for `visage.inversion.pixels.FourierPixels`, and `mean_band_energy` in the references.
+Meant for `visage.inversion.pixels.FourierPixels`; the references need ``bands`` (`mean_band_energy`
+with ``by_colour=True``: without it, speckle gathers in the colours) and ``colours``.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -10,6 +11,11 @@ from torch import Tensor
 from visage.inversion.errors import InversionError, check_images, described
 from visage.inversion.laplacian_pyramid import laplacian_pyramid
 
+_OPPONENT = (
+    (3**-0.5, 3**-0.5, 3**-0.5),
+    (2**-0.5, 0.0, -(2**-0.5)),
+    (6**-0.5, -2 * 6**-0.5, 6**-0.5),
+)
 _LEAST_ENERGY = 1e-8
 """Below this mean square, a hundredth of a grey level, a band is empty: keeps logarithms finite."""
 
@@ -62,24 +68,52 @@ def band_energy(images: Tensor, levels: int = 4) -> Tensor:
     return torch.stack([band.square().mean((1, 2, 3)) for band in bands], 1)
 
 
-def mean_band_energy(pictures: Iterable[Tensor], levels: int = 4) -> Tensor:
+def colour_band_energy(images: Tensor, levels: int = 4) -> Tensor:
+    """As `band_energy`, apart for brightness and two opponent colours.
+
+    Photographs have a tenth or less of their fine grain in colour; the speckle that an
+    optimisation leaves has most of it there.
+
+    Args:
+        images: (B, 3, H, W), in [0, 1].
+        levels: number of bands.
+
+    Returns:
+        (B, levels, 3): of (R+G+B)/√3, (R−B)/√2 and (R−2G+B)/√6, whose mean is `band_energy`.
+
+    Raises:
+        InversionError: images are not in colour.
+    """
+    check_images(images)
+    if images.shape[1] != 3:
+        raise InversionError(f"images have {images.shape[1]} channels, expected 3.")
+    axes = torch.tensor(_OPPONENT).to(images)
+    bands = laplacian_pyramid(torch.einsum("kc,bchw->bkhw", axes, images), levels)[:-1]
+    return torch.stack([band.square().mean((2, 3)) for band in bands], 1)
+
+
+def mean_band_energy(
+    pictures: Iterable[Tensor], levels: int = 4, *, by_colour: bool = False
+) -> Tensor:
     """Band energies of a collection, what images are compared with.
 
     Args:
         pictures: batches (B, 3, H, W) of any sizes.
         levels: number of bands.
+        by_colour: of `colour_band_energy`.
 
     Returns:
-        (levels,), geometric means: energies of photographs spread over a factor of ten and more,
-        and a few harsh ones should not set the mark.
+        (levels,) or (levels, 3), geometric means: energies of photographs spread over a factor of
+        ten and more, and a few harsh ones should not set the mark.
 
     Raises:
         InversionError: there is no picture.
     """
     total, count = 0, 0
     for batch in pictures:
-        energy = band_energy(batch, levels).clamp(min=_LEAST_ENERGY)
-        total, count = total + energy.log().sum(0), count + len(batch)
+        measured = colour_band_energy(batch, levels) if by_colour else band_energy(batch, levels)
+        total = total + measured.clamp(min=_LEAST_ENERGY).log().sum(0)
+        count = count + len(batch)
     if not count:
         raise InversionError("there is no picture to measure band energies of.")
     return (total / count).exp()
@@ -93,23 +127,20 @@ def band_mismatch(images: Tensor, usual: Tensor, slack: float = 1.0) -> Tensor:
 
     Args:
         images: (B, C, H, W).
-        usual: (levels,), from `mean_band_energy`.
+        usual: (levels,) or (levels, 3), from `mean_band_energy`.
         slack: a factor, at least 1, that costs nothing either way.
 
     Returns:
         (B,), one value per image; the gradient vanishes inside the slack.
 
     Raises:
-        InversionError: the slack is below 1, or energies are no vector.
+        InversionError: the slack is below 1, or energies have another shape.
     """
-    if usual.ndim != 1 or slack < 1:
-        raise InversionError(
-            f"usual energies are {described(usual)} and the slack is {slack}; expected (levels,) "
-            "and a factor of at least 1."
-        )
-    energy = band_energy(images, len(usual)).clamp(min=_LEAST_ENERGY)
+    if slack < 1:
+        raise InversionError(f"the slack is a factor of at least 1, not {slack}.")
+    energy = _as_usual(images, usual).clamp(min=_LEAST_ENERGY)
     apart = (energy / usual.clamp(min=_LEAST_ENERGY)).log().abs()
-    return (apart - torch.tensor(slack).log().item()).clamp(min=0).square().sum(1)
+    return (apart - math.log(slack)).clamp(min=0).square().flatten(1).sum(1)
 
 
 def band_ratio(images: Tensor, usual: Tensor) -> Tensor:
@@ -117,12 +148,24 @@ def band_ratio(images: Tensor, usual: Tensor) -> Tensor:
 
     Args:
         images: (B, C, H, W).
-        usual: (levels,), from `mean_band_energy`.
+        usual: (levels,) or (levels, 3), from `mean_band_energy`.
 
     Returns:
-        (levels,), the ratio of geometric means; 1 is what the collection has.
+        Of the shape of `usual`, the ratio of geometric means; 1 is what the collection has.
     """
-    return mean_band_energy([images], len(usual)) / usual.clamp(min=_LEAST_ENERGY)
+    energy = _as_usual(images, usual).clamp(min=_LEAST_ENERGY).log().mean(0).exp()
+    return energy / usual.clamp(min=_LEAST_ENERGY)
+
+
+def _as_usual(images: Tensor, usual: Tensor) -> Tensor:
+    """Energies of images, (B, levels) or (B, levels, 3), as the usual ones were measured."""
+    if usual.ndim == 1:
+        return band_energy(images, len(usual))
+    if usual.ndim == 2 and usual.shape[1] == 3:
+        return colour_band_energy(images, len(usual))
+    raise InversionError(
+        f"usual energies are {described(usual)}, expected (levels,) or (levels, 3)."
+    )
 
 
 def _norm(band: Tensor) -> Tensor:

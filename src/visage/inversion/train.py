@@ -10,19 +10,21 @@ import torch
 from torch import Generator, Tensor, nn
 
 from visage.checkpoints import Card
+from visage.inversion.colour import colour_statistics
 from visage.inversion.embedding_distance import normalised_dot
 from visage.inversion.examples import Examples, TargetStream, lfw_examples, synthetic_examples
 from visage.inversion.guides import mean_guide
 from visage.inversion.jitter import Jitter
 from visage.inversion.networks import FaceNetwork, NetworkConfig
 from visage.inversion.objective import Objective, ObjectiveConfig, References
+from visage.inversion.reconstruction_config import ROBUST
 from visage.inversion.spectrum import mean_band_energy
 from visage.ledger import current_revision, describe_device
 from visage.photos.lfw import LFWNotFoundError, open_lfw
 from visage.recognition.encoder import Encoder, load_encoder
 from visage.training import Recipe, Trained, TrainingConfig
 
-OBJECTIVE = ObjectiveConfig(guide_weight=0.05, tv_weight=1e-4, bands_weight=0.02)
+OBJECTIVE = ROBUST.objective
 """The iteration's own loss; its `bands` keep a network from painting grain and from blurring."""
 
 NETWORK = NetworkConfig(filters=50, base=5)
@@ -97,7 +99,8 @@ class NetworkLoss:
         problem = self.problem()
         references = References(
             guide=mean_guide(problem.train.pictures()).to(device),
-            bands=mean_band_energy(problem.train.pictures()).to(device),
+            bands=mean_band_energy(problem.train.pictures(), by_colour=True).to(device),
+            colours=colour_statistics(problem.train.pictures()),
         )
         return Objective(problem.encoder.to(device), self.config, references)
 
