@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 
 from tools.face_world import modes as m
 from tools.face_world.archive import write_archive
@@ -25,7 +24,8 @@ from tools.face_world.crop import PARTS, Crop, atlas_masks, close_mouth, crop
 from tools.face_world.measures import Measures
 from tools.face_world.people import Sculptor
 from tools.face_world.picture import View, draw, paint, sheet, triangles_of
-from tools.face_world.regions import BROW, BROW_LANDMARKS, regions
+from tools.face_world.places import moved
+from tools.face_world.regions import regions
 from tools.face_world.source import Source, fetch_wheel
 from tools.face_world.voting import YAWS, vote
 from visage.faces.occlusion import ambient_occlusion
@@ -72,7 +72,7 @@ def build(
         **_mesh_arrays(kept, model),
         **_unit_arrays(source, kept, len(mesh.points)),
         **_direction_arrays(direction),
-        "landmarks": _on_brows(elected.landmarks, kept, mirror).astype(np.uint16),
+        "landmarks": elected.landmarks.astype(np.uint16),
         "contour": elected.contour.astype(np.uint16),
         "contour_yaws": np.radians(YAWS).astype(np.float32),
         "pupils": pupils.astype(np.uint16),
@@ -84,6 +84,9 @@ def build(
         "masks": np.stack([masks[k] for k in sorted(masks)]),
         "occlusion": np.full(len(kept.points), 255, np.uint8),
     }
+    arrays["landmarks"] = moved(
+        elected.landmarks, arrays["mean"], kept.vertices("skin"), mirror
+    ).astype(np.uint16)
     seen = ambient_occlusion(MorphableModel(arrays)).numpy()
     arrays["occlusion"] = np.round(255 * seen).astype(np.uint8)
     numbers = {
@@ -177,22 +180,6 @@ def _outline(kept: Crop, region: dict[str, np.ndarray]) -> np.ndarray:
     _, y, z = kept.points.T
     skin = np.isin(np.arange(len(y)), kept.vertices("skin"))
     return skin & (y < 25) & (y > -118) & (z > -5) & (region["ears"] < 0.05)
-
-
-def _on_brows(landmarks: np.ndarray, kept: Crop, mirror: np.ndarray) -> np.ndarray:
-    """(68,) with the brows' landmarks, 17 to 26, on the middle line of the brow.
-
-    The mesh is too coarse to be painted with brows as narrow as they are, and a detector puts its
-    points on the upper edge of broad ones. Brows are drawn as hairs along this line, so the line is
-    where their landmarks are.
-    """
-    skin = kept.vertices("skin")
-    skin = skin[(kept.points[skin, 0] > 0) & (kept.points[skin, 2] > 40)]
-    line = np.array([[x, np.interp(x, *BROW)] for x in BROW_LANDMARKS])
-    near = skin[cKDTree(kept.points[skin, :2]).query(line)[1]]
-    found = landmarks.copy()
-    found[17:22], found[22:27] = mirror[near[::-1]], near
-    return found
 
 
 def _unit_arrays(source: Source, kept: Crop, vertices: int) -> dict[str, np.ndarray]:

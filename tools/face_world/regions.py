@@ -20,9 +20,6 @@ HAIRLINE = (
 )
 # The brow's middle line above the eyes by distance from the midline.
 BROW = ((10, 20, 30, 38, 46, 54, 62), (20, 20.5, 21.5, 22, 21, 18.5, 15))
-# Where on it the landmarks of a brow are, from its inner to its outer end: mm from the midline, as
-# in the mean shape of iBUG 300-W (Sagonas et al. 2016) scaled to this head.
-BROW_LANDMARKS = (13, 24, 37, 49, 58)
 # The beard's upper edge by distance from the midline: below the nose, round the mouth, to the ear.
 BEARD = ((0, 16, 26, 40, 75, 120), (-47, -50, -60, -58, -24, -24))
 

@@ -23,7 +23,7 @@ class Detail:
     """How finely people are made, for pictures of some size."""
 
     texture: int = 256  # texels a side; about as many pixels as the picture has
-    strands: int = 2500  # of scalp hair, at most
+    strands: int = 1200  # of scalp hair; short styles have up to three times as many
     supersample: int = 1  # see `render`
     hair: bool = True  # brows and lashes too
     wear: bool = True  # clothes and glasses

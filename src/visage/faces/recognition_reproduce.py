@@ -130,7 +130,7 @@ def reproduce_separation(profile: Profile, seed: int) -> tuple[Result, Figure]:
 def reproduce_readout(profile: Profile, seed: int) -> Result:
     """What a linear read-out of the recogniser's features knows of a person."""
     start = time.perf_counter()
-    train, test = (1200, 400) if profile == "full" else (60, 30)
+    train, test = (1000, 300) if profile == "full" else (60, 30)
     encoder, model = DlibResNet.from_file(), MorphableModel.load()
     known, asked = {}, {}
     for split, count, kept in (("train", train, known), ("test", test, asked)):

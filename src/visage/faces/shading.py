@@ -23,6 +23,7 @@ from visage.faces.wear import Lenses, Wear
 # the texels. More of them with hair, whose strands are thinner.
 _SHADOW = {256: 96, 100_000: 256}
 _FINE_SHADOW = {160: 144, 320: 192, 100_000: 384}
+_CAST = 3000  # strands
 # How much of the light that scatters below the skin reaches a half-shadow, by colour.
 _BLEED = (0.5, 0.12, 0.0)
 # Coefficients of `_interreflected`: for each power of the occlusion, a factor and a constant.
@@ -92,7 +93,10 @@ def cast_shadows(
     sizes = _SHADOW if strands is None else _FINE_SHADOW
     size = next(texels for limit, texels in sizes.items() if camera.height <= limit)
     shadows = shadow_map(everything, triangles, light.key_direction, size, around=head)
-    return shadows if strands is None else cast_strands(shadows, strands, camera)
+    if strands is None:
+        return shadows
+    # Fewer, wider strands hide as much of a light, whose shadows are soft anyway.
+    return cast_strands(shadows, [hair.thinned(_CAST) for hair in strands], camera)
 
 
 def radiance(surface: Surface, light: Light, camera: Camera, shadows: ShadowMap) -> Tensor:
