@@ -56,10 +56,10 @@ The weights are ours: faces smooth as an average, within 0.02 of their embedding
 
 ROBUST = ReconstructionConfig(
     objective=ObjectiveConfig(
-        guide_weight=0.05,
-        tv_weight=3e-4,
-        bands_weight=0.05,
-        bands_slack=1.1,
+        guide_weight=0.08,
+        tv_weight=1e-3,  # within the slack, the smoothest
+        bands_weight=0.15,
+        bands_slack=1.2,
         colour_weight=0.02,
     ),
     steps=200,
