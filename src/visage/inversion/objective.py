@@ -45,7 +45,7 @@ class ObjectiveConfig:
     guide_layers: tuple[str, ...] = ("stem", "block_3", "block_7", "block_10")  # low to high
     guide_exponent: float = 2.0  # r, which the paper leaves open
     guide_relative: bool = True  # norms of layers differ a hundredfold; see guide_distance
-    gauss_weight: float = 0.0  # appendix A; a photograph costs about 600 at the stem, 300 at block_10
+    gauss_weight: float = 0.0  # appendix A; a photograph has 600 at the stem, 300 at block_10
     gauss_nu: float = 0.01  # "a small parameter"
     spectrum_weight: float = 0.0  # appendix C
     spectrum_norm: float = 6.0  # N_L; photographs' chips of 150 pixels have about this
