@@ -137,7 +137,7 @@ def _draw(
     }
     glance |= _both(eyeLookUp=max(up, 0), eyeLookDown=max(-up, 0))
     # Lids at rest differ between people, and a wide eye does not blink.
-    rest = abs(habits.normal(0, 0.06)) + abs(now.normal(0, 0.03))
+    rest = abs(habits.normal(0, 0.04)) + abs(now.normal(0, 0.02))
     glance |= _both(eyeBlink=rest if weights[place["eyeWideLeft"]] == 0 else 0)
     for action, weight in glance.items():
         weights[place[action]] += weight

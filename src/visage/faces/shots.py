@@ -29,7 +29,7 @@ class ShotRanges:
     """What shots are drawn from, uniformly; angles in degrees, to both sides of zero."""
 
     yaw: float = 35.0  # the farthest at which both eyes are well seen
-    pitch: float = 15.0
+    pitch: float = 12.0
     roll: float = 8.0
     width: tuple[float, float] = (275.0, 350.0)  # mm at the head that the picture shows
     shift: float = 0.05  # of the face's centre from the picture's, in sides
