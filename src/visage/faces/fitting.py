@@ -49,7 +49,7 @@ class FittingConfig:
     blur: tuple[float, ...] = (1.0, 1.0, 0.7)  # mm; more would mix the face with what is around it
     steps: tuple[int, ...] = (10, 10, 16)  # a level; the last gains little from more
     refresh: int = 4  # steps until visibility and shadows are found anew; derivatives every other
-    robust: float = 2.5  # standard deviations at which a point counts a quarter
+    robust: float = 2.0  # standard deviations at which a point counts a quarter
     oblique: float = 0.15  # cosine below which a surface is not compared: outlines are unsure
     key_radii: tuple[float, ...] = (0.02, 0.08, 0.18, 0.35, 0.6)  # radians, tried after level one
     first_radius: float = 0.14  # until then

@@ -34,7 +34,7 @@ _COARSE = 4  # texels a side whose mean a vertex's albedo is: vertices are milli
 _TOGETHER = 10
 _ALBEDO_COMPONENTS = 30  # 99.9% of the sampled variance
 _PATTERNS = 60  # four fifths of what light and albedo do not explain
-_POINTS = 1200  # about 5 mm apart; twice as many changed no error by more than noise
+_POINTS = 1200  # 3 to 6 mm apart; half as many more changed no error by more than noise
 _EXPRESSIONS = 3000
 _UNTAUGHT_STD = 0.03  # sRGB, of a pixel before anything is known
 # The light and the albedo alone converge quickly.

@@ -1,4 +1,4 @@
-"""Points spread evenly over the face, and how they move when the shape's coefficients change.
+"""Points spread over the face, and how they move when the shape's coefficients change.
 
 A fit compares pictures at these points instead of at pixels: each stays on its place of the skin
 whatever the pose, and the model is linear, so that the derivative of all points by all coefficients
@@ -14,6 +14,8 @@ from torch import Tensor
 from visage.faces.directions import unit
 from visage.faces.shape import MorphableModel, vertex_normals
 
+_DETAILED = ("lips", "lids", "nose", "brows")
+_DENSITY = 3.0  # of points there: small features tell most
 _STEP = 0.1  # standard deviations, or strength of an action: normals are nearly linear so far
 _AT_ONCE = 33  # coefficients whose normals are held in memory together
 
@@ -64,7 +66,7 @@ class SurfacePoints:
 def spread_points(
     model: MorphableModel, count: int, regions: tuple[str, ...] = ("face", "ears")
 ) -> SurfacePoints:
-    """Place points on the skin, evenly by area on the mean head, and always the same.
+    """Place points on the skin, always the same: by area on the mean head, denser on its features.
 
     Args:
         model: the morphable model.
@@ -75,7 +77,9 @@ def spread_points(
     inside = torch.stack([model.regions[name] for name in regions]).amax(0)
     chosen = skin[inside[skin].mean(1) > 0.6]
     a, b, c = model.mean[chosen].unbind(1)
-    area = torch.linalg.cross(b - a, c - a).norm(dim=1).double().cumsum(0)
+    area = torch.linalg.cross(b - a, c - a).norm(dim=1).double()
+    detailed = torch.stack([model.regions[name] for name in _DETAILED]).amax(0)
+    area = (area * (1 + (_DENSITY - 1) * detailed[chosen].mean(1))).cumsum(0)
     # At even steps along the sum of the areas, each triangle gets its share, up to one point.
     place = (torch.arange(count, dtype=torch.float64) + 0.5) / count * area[-1]
     corners = chosen[torch.searchsorted(area, place).clamp(max=len(chosen) - 1)]
