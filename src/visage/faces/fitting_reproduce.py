@@ -7,45 +7,36 @@ import itertools
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from visage.faces.camera import WeakPerspective
 from visage.faces.fitting import Fit, FittingConfig, fit_faces
 from visage.faces.fitting_figure import figure
 from visage.faces.fitting_landmarks import LandmarkStatistics
+from visage.faces.fitting_measures import (
+    SAMPLES,
+    Heads,
+    depth_errors,
+    front_known,
+    over,
+    seen_vertices,
+)
 from visage.faces.fitting_priors import FittingPriors
 from visage.faces.fitting_study import Portraits, draw_portraits, learn_priors
 from visage.faces.fitting_unknowns import pose_of_mean
-from visage.faces.raster import z_buffer
 from visage.faces.shape import MorphableModel
-from visage.faces.shape_errors import aligned, vertex_errors
+from visage.faces.shape_errors import vertex_errors
 from visage.ledger import Experiment, Profile, Result, Row, current_revision, describe_device
 from visage.photos.landmarks import detect_faces, find_landmarks
 
 _TOGETHER = 10
 _SHOWN = 4
-_FRONT = 0.3  # cosine: what of the face looks forward
-_SAMPLES = 3000
 _EXACT = 0.25  # mm², of landmarks that are the model's own
 FULL = FittingConfig()
 LANDMARKS_ONLY = FittingConfig(pixel_weights=(), blur=(), steps=())
-
-
-@dataclass(frozen=True)
-class Heads:
-    """Which vertices errors are measured over."""
-
-    drawn: Tensor  # all that the picture's triangles have: skin, neck, eyes, teeth, lashes
-    face: Tensor  # the front of the skin, without ears, scalp and neck
-
-    @classmethod
-    def of(cls, model: MorphableModel) -> "Heads":
-        """The model's."""
-        return cls(torch.unique(model.triangles), (model.regions["face"] > 0.5).nonzero()[:, 0])
 
 
 def detected_portraits(
@@ -111,61 +102,6 @@ def fit_all(
     return Fit(camera=camera, light=light, **parts), seconds
 
 
-def depth_errors(
-    model: MorphableModel, vertices: Tensor, camera: WeakPerspective, portraits: Portraits
-) -> Tensor:
-    """Mean absolute error (B,) of depth, mm, over the pixels of the face in both pictures.
-
-    Weak perspective has no distance: the mean difference of a picture's depths is taken out.
-    """
-    truth = model.vertices(portraits.identity, portraits.expression)
-    height, width = portraits.image.shape[2:]
-    head = model.triangles[: model.part_triangles["lashes"].start]
-    skin = model.part_triangles["skin"]
-    face = (model.regions["face"][model.triangles[skin]] > 0.5).all(1)
-    face = torch.cat([face, face.new_zeros(len(head) - len(face) + 1)])  # the last is background
-    ids, depth = z_buffer(camera.project(vertices), head, height, width)
-    true_ids, true_depth = z_buffer(portraits.camera.project(truth), head, height, width)
-    both = face[ids.long()] & face[true_ids.long()]
-    difference = torch.where(both, depth - true_depth, 0)
-    count = both.sum((1, 2)).clamp(min=1)
-    difference = difference - (difference.sum((1, 2)) / count)[:, None, None]
-    return (difference.abs() * both).sum((1, 2)) / count
-
-
-def seen_vertices(model: MorphableModel, portraits: Portraits) -> Tensor:
-    """(B, V) bool: on a triangle of the bare head that the picture shows."""
-    vertices = portraits.camera.project(model.vertices(portraits.identity, portraits.expression))
-    height, width = portraits.image.shape[2:]
-    ids = z_buffer(vertices, model.triangles, height, width)[0]
-    seen = torch.zeros(len(portraits), len(model.mean), dtype=torch.bool)
-    for row, picture in zip(seen, ids, strict=True):
-        row[model.triangles[picture[picture >= 0].long().unique()].flatten()] = True
-    return seen
-
-
-def front_known(model: MorphableModel, heads: Heads, seed: int) -> float:
-    """Error over the head, mm, of the best linear guess from the front of the face, size unknown.
-
-    What no picture can do better than, to first order: the front is given in three dimensions, at
-    rest, to 0.3 mm a vertex; how large it is, and all behind it, is guessed.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    identity = model.sample_identity(_SAMPLES, generator)
-    front = heads.face[model.normals(model.mean[None])[0, heads.face, 2] > _FRONT]
-    vertices = model.vertices(identity)
-    seen = aligned(vertices[:, front], model.mean[front].expand(_SAMPLES, -1, -1), scale=True)
-    seen = seen.flatten(1) + 0.3 * torch.randn(seen.flatten(1).shape, generator=generator)
-    taught = slice(0, _SAMPLES * 5 // 6)
-    mean = seen[taught].mean(0)
-    modes = torch.linalg.svd(seen[taught] - mean, full_matrices=False)[2][:200]
-    known = (seen - mean) @ modes.T
-    weights = torch.linalg.lstsq(known[taught], identity[taught]).solution
-    tested = slice(taught.stop, None)
-    guess = model.vertices(known[tested] @ weights)[:, heads.drawn]
-    return float(vertex_errors(guess, vertices[tested][:, heads.drawn]).mean())
-
-
 def reproduce_fitting(profile: Profile, seed: int) -> tuple[Result, object]:
     """Fit held-out people; full: 50, learned from 240; fast: 6, learned from 40."""
     start = time.perf_counter()
@@ -224,19 +160,19 @@ def _shape_rows(
     truth = model.vertices(people.identity, people.expression)
     found, mean = fit.vertices(model), model.mean.expand_as(truth)
     rows = [
-        _row("mean_vertex_error", _over(heads.drawn, found, truth)),
-        _row("mean_face_vertex_error", _over(heads.drawn, mean, truth)),
+        _row("mean_vertex_error", over(heads.drawn, found, truth)),
+        _row("mean_face_vertex_error", over(heads.drawn, mean, truth)),
     ]
     for name, region in (("head", heads.drawn), ("face", heads.face)):
         for how, scale in (("", None), ("_rigid", False), ("_similarity", True)):
             if name == "head" and scale is None:
                 continue
             for whose, points in (("", found), ("mean_face_", mean)):
-                rows.append(_row(f"{whose}{name}{how}_error", _over(region, points, truth, scale)))
+                rows.append(_row(f"{whose}{name}{how}_error", over(region, points, truth, scale)))
     rest = model.vertices(people.identity), model.vertices(fit.identity)
     rows += [
-        _row("neutral_error", _over(heads.drawn, rest[1], rest[0])),
-        _row("mean_face_neutral_error", _over(heads.drawn, mean, rest[0])),
+        _row("neutral_error", over(heads.drawn, rest[1], rest[0])),
+        _row("mean_face_neutral_error", over(heads.drawn, mean, rest[0])),
     ]
     seen = seen_vertices(model, people)[:, heads.drawn]
     apart = vertex_errors(found[:, heads.drawn], truth[:, heads.drawn])
@@ -245,14 +181,6 @@ def _shape_rows(
         _row("seen_error", (apart * seen).sum(1) / seen.sum(1)),
         _row("hidden_error", (apart * ~seen).sum(1) / (~seen).sum(1)),
     )
-
-
-def _over(region: Tensor, points: Tensor, truth: Tensor, scale: bool | None = None) -> Tensor:
-    """Mean distances (B,) over a region, aligned unless `scale` is None."""
-    points, truth = points[:, region], truth[:, region]
-    if scale is not None:
-        points = aligned(points, truth, scale=scale)
-    return vertex_errors(points, truth).mean(1)
 
 
 def _row(name: str, values: Tensor, unit: str = "mm") -> Row:
@@ -298,11 +226,11 @@ def _bounds(
     for name, (fit, _) in variants.items():
         found = fit.vertices(model)
         rows += [
-            _row(f"{name}_error", _over(heads.drawn, found, truth)),
-            _row(f"{name}_face_similarity_error", _over(heads.face, found, truth, True)),
+            _row(f"{name}_error", over(heads.drawn, found, truth)),
+            _row(f"{name}_face_similarity_error", over(heads.face, found, truth, True)),
         ]
     known = front_known(model, heads, seed)
-    return (*rows, Row("front_known_error", None, known, "mm", "lower", _SAMPLES // 6))
+    return (*rows, Row("front_known_error", None, known, "mm", "lower", SAMPLES // 6))
 
 
 def _first(fit: Fit, count: int) -> Fit:
