@@ -146,7 +146,7 @@ def _protocol(count: int, missed: int, taught: int) -> str:
         "best motion (and scale) over the vertices measured; face: the front of the skin, without "
         "ears, scalp and neck; neutral: both at rest; seen and hidden: vertices in the bare head's "
         "picture, or not. depth_error: over the face's pixels, each picture's mean difference "
-        f"taken out. Priors (albedo, detector, what light leaves unexplained) from {taught} "
+        f"taken out (the mean face posed by the model's own landmarks). Priors (albedo, detector, what light leaves unexplained) from {taught} "
         "training people, identities disjoint; configuration chosen on validation people. bound "
         "rows: landmarks_only stops before the pixels; true_landmarks has the model's own "
         "landmarks; front_known is the best linear guess of resting heads from the front of the "
