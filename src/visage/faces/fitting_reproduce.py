@@ -25,7 +25,7 @@ from visage.faces.fitting_measures import (
     seen_vertices,
 )
 from visage.faces.fitting_priors import FittingPriors
-from visage.faces.fitting_study import Portraits, draw_portraits, learn_priors
+from visage.faces.fitting_study import WEAK, Portraits, draw_portraits, learn_priors
 from visage.faces.fitting_unknowns import pose_of_mean
 from visage.faces.shape import MorphableModel
 from visage.faces.shape_errors import vertex_errors
@@ -136,8 +136,9 @@ def reproduce_fitting(profile: Profile, seed: int) -> tuple[Result, object]:
 def _protocol(count: int, missed: int, taught: int) -> str:
     return (
         f"The first {count} test people whose faces dlib finds ({missed} passed over), one picture "
-        "of 256 pixels each (2 x 2 samples a pixel), weak perspective, yaw within 30, pitch within "
-        "15 and roll within 8 degrees, all kinds of light, all expressions, hair, beards, glasses, "
+        "of 256 pixels each (2 x 2 samples a pixel), weak perspective, yaw within "
+        f"{WEAK.yaw:g}, pitch within {WEAK.pitch:g} and roll within {WEAK.roll:g} degrees, "
+        "all kinds of light, all expressions, hair, beards, glasses, "
         "clothes and backgrounds as the world draws them. The fit sees the picture and dlib's 68 "
         "landmarks. mean_vertex_error: mean distance over all drawn vertices of the expressive "
         "head (skin, neck, eyes, teeth, tongue, lashes) in the head's own frame, in true mm, with "
@@ -146,8 +147,10 @@ def _protocol(count: int, missed: int, taught: int) -> str:
         "best motion (and scale) over the vertices measured; face: the front of the skin, without "
         "ears, scalp and neck; neutral: both at rest; seen and hidden: vertices in the bare head's "
         "picture, or not. depth_error: over the face's pixels, each picture's mean difference "
-        f"taken out (the mean face posed by the model's own landmarks). Priors (albedo, detector, what light leaves unexplained) from {taught} "
-        "training people, identities disjoint; configuration chosen on validation people. bound "
+        "taken out; the mean face is posed by the model's own landmarks. Priors (albedo, detector, "
+        f"what light leaves unexplained) from {taught} "
+        "training people, identities disjoint; configuration chosen on validation people, "
+        "though a fast run showed six of the test people before the last choices. bound "
         "rows: landmarks_only stops before the pixels; true_landmarks has the model's own "
         "landmarks; front_known is the best linear guess of resting heads from the front of the "
         "face, known to 0.3 mm but for its size: the rest is at the back."
