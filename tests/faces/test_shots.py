@@ -71,7 +71,7 @@ def test_expressions_can_be_chosen(model, persons):
     only = replace(EVERYDAY, expressions={"anger": 1.0})
     taken = shots(model, persons, torch.arange(40), 64, only)
     assert set(taken.names) == {"anger"}
-    assert taken.intensity.min() >= 0.35
+    assert taken.intensity.min() >= 0.3
     plain = shots(model, persons, torch.arange(40), 64, replace(only, expressions={"neutral": 2.0}))
     assert not plain.intensity.any()
 

@@ -62,6 +62,7 @@ _SIDE = 0.06  # the same, of each side by itself
 _LEAD = 0.12  # the same, of one side against the other, in all actions alike
 _MOMENT = 0.10  # the same, from one time to the next
 _GAZE = 0.12  # spread of where the eyes look, about the camera
+_AWAKE = 0.12  # of eyeWide, at rest: the sculptures' lids hang low, those of old people most
 _PEAK = 1.0  # an action's full strength, beyond which the model was not made
 
 
@@ -136,9 +137,10 @@ def _draw(
         "eyeLookInRight": outward,
     }
     glance |= _both(eyeLookUp=max(up, 0), eyeLookDown=max(-up, 0))
-    # Lids at rest differ between people, and a wide eye does not blink.
-    rest = abs(habits.normal(0, 0.04)) + abs(now.normal(0, 0.02))
-    glance |= _both(eyeBlink=rest if weights[place["eyeWideLeft"]] == 0 else 0)
+    # Lids at rest differ between people; before a camera most are open wider than asleep sculptures.
+    rest = habits.normal(-_AWAKE, 0.06) + now.normal(0, 0.02)
+    wide = weights[place["eyeWideLeft"]] > 0
+    glance |= _both(eyeBlink=0 if wide else max(rest, 0), eyeWide=0 if wide else max(-rest, 0))
     for action, weight in glance.items():
         weights[place[action]] += weight
     return weights

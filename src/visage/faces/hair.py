@@ -129,13 +129,13 @@ def _groups(model: MorphableModel, hair: Hair) -> list[tuple[str, Rooted, np.nda
     shape = (hair.brow_thickness, hair.brow_arch, hair.brow_lift)
     brows = _brows(model, *_rounded(shape, (0.2, 1.0, 1.0)), hair.seed % _FACES)
     dark = (1.3 * hair.eumelanin + 0.12, 0.7 * hair.pheomelanin)
-    groups.append(("brows", _part(brows, hair.brow_density / 1.5), (*dark, 0.5 * hair.greyness)))
+    groups.append(("brows", _part(brows, hair.brow_density / 1.5), (*dark, 0.2 * hair.greyness)))
     lashes = _lashes(model, *_rounded((hair.lash_length,), (1.0,)), hair.seed % _FACES)
     groups.append(("lashes", lashes, (hair.eumelanin + _LASH_COLOUR, hair.pheomelanin, 0.0)))
     if hair.beard != SHAVEN:
         length = _rounded((hair.beard_length,), (0.25,))
         beard = _beard(model, hair.beard, *length, hair.seed % _FACES)
-        pigments = (own[0] * 0.9, own[1] * 1.4, min(1.3 * hair.greyness, 1.0))
+        pigments = (own[0] * 0.9, own[1] * 1.4, hair.greyness)
         groups.append(("beard", _part(beard, hair.beard_density / 1.5), pigments))
     return [
         (name, one, strand_colours(len(one), *pigments, seed=hair.seed + number, bundle=bundle))

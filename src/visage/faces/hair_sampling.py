@@ -69,7 +69,7 @@ def _draw(row: np.ndarray, seed: int) -> Hair:
     u, z = random.random(16), random.standard_normal(16)
     man = u[0] < 1 / (1 + np.exp(-14 * (sex - 0.5)))
     eumelanin, pheomelanin = _pigments(european, u[1], z[0], z[1])
-    onset = 49 + 8 * z[2] + 4 * african + 3 * asian
+    onset = 54 + 8 * z[2] + 4 * african + 3 * asian
     greyness = float(1 / (1 + np.exp(-(age - onset) / 6)))
     greyness = 0.0 if greyness < 0.03 else min(greyness, 0.97)
     if not man and u[2] < 0.6:
@@ -84,10 +84,10 @@ def _draw(row: np.ndarray, seed: int) -> Hair:
         pheomelanin=pheomelanin,
         greyness=greyness,
         thickness=float(np.clip(1.0 + 0.1 * z[5] - 0.004 * max(age - 45, 0), 0.7, 1.25)),
-        brow_thickness=float(np.clip(0.95 + 0.25 * masculine + 0.15 * z[6], 0.6, 1.6)),
-        brow_density=float(np.clip(1.2 + 0.15 * masculine + 0.18 * z[7], 0.7, 1.7)),
-        brow_arch=float(np.clip(1.6 - 1.6 * masculine + 0.8 * z[8], -1, 3.5)),
-        brow_lift=float(np.clip(0.6 - 0.8 * masculine + 0.8 * z[9], -2, 2.5)),
+        brow_thickness=float(np.clip(0.95 + 0.25 * masculine + 0.3 * z[6], 0.5, 2.0)),
+        brow_density=float(np.clip(1.2 + 0.15 * masculine + 0.35 * z[7], 0.45, 2.2)),
+        brow_arch=float(np.clip(1.6 - 1.6 * masculine + 1.3 * z[8], -2, 4.5)),
+        brow_lift=float(np.clip(0.6 - 0.8 * masculine + 0.8 * z[9], -2.5, 3)),
         lash_length=float(np.clip(9.3 - 1.6 * masculine + 0.8 * z[10], 6, 11.5)),
         beard=beard,
         beard_length=length,

@@ -29,8 +29,8 @@ from visage.recognition.verification import (
 BINS = np.linspace(0.0, 2.0, 101)
 _PICTURES = (
     "pictures of 256 pixels (2 x 2 samples a pixel) of the world's test people, yaw within 30, "
-    "pitch within 12 and roll within 8 degrees, drawn evenly; all kinds of light, all expressions "
-    "at intensities from 0.35 to 1, hair, beards, glasses, clothes and backgrounds as the world "
+    "pitch within 10 and roll within 6 degrees, drawn evenly; all kinds of light, all expressions "
+    "at intensities from 0.3 to 0.9, hair, beards, glasses, clothes and backgrounds as the world "
     "draws them"
 )
 _MIDDLE = 0.5  # labels above are called male

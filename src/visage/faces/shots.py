@@ -29,14 +29,14 @@ class ShotRanges:
     """What shots are drawn from, uniformly; angles in degrees, to both sides of zero."""
 
     yaw: float = 35.0  # the farthest at which both eyes are well seen
-    pitch: float = 12.0
-    roll: float = 8.0
+    pitch: float = 10.0
+    roll: float = 6.0
     width: tuple[float, float] = (275.0, 350.0)  # mm at the head that the picture shows
     shift: float = 0.05  # of the face's centre from the picture's, in sides
-    # mm from camera to head: an arm's length to a long lens, by its logarithm; None is weak
+    # mm from camera to head: across a table to a long lens, by its logarithm; None is weak
     # perspective, infinitely far.
-    distance: tuple[float, float] | None = (500.0, 3000.0)
-    intensity: tuple[float, float] = (0.35, 1.0)  # of an expression that is not neutral
+    distance: tuple[float, float] | None = (700.0, 3000.0)
+    intensity: tuple[float, float] = (0.3, 0.9)  # of an expression that is not neutral
     # How often each expression is drawn, relative to the others; None is all of them alike.
     expressions: Mapping[str, float] | None = None
     lights: tuple[LightKind, ...] = LIGHT_KINDS
