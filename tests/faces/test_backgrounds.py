@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from visage.faces.background_canvas import CANVAS, Canvas, noise
 from visage.faces.backgrounds import BACKGROUND_KINDS, BackgroundError, background, backgrounds
+from visage.faces.backgrounds.canvas import CANVAS, Canvas, noise
 
 
 def shrunk(picture, factor):

@@ -10,10 +10,10 @@ from scipy.ndimage import binary_fill_holes
 from scipy.spatial import cKDTree
 
 from visage.faces.camera import WeakPerspective
-from visage.faces.clothing import Clothing
-from visage.faces.garments import Garment, GarmentError, sample_garments
 from visage.faces.shape import MorphableModel, vertex_normals
 from visage.faces.visibility import visible_triangles
+from visage.faces.wear.clothing import Clothing
+from visage.faces.wear.garments import Garment, GarmentError, sample_garments
 
 PEOPLE = 12
 

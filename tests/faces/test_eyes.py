@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from visage.faces.eyes import PUPILS, eye_channels, limbus
 from visage.faces.shape import MorphableModel
 from visage.faces.skin import sample_skin, skin_maps
-from visage.faces.skin_layout import texels
+from visage.faces.skin.eyes import PUPILS, eye_channels, limbus
+from visage.faces.skin.layout import texels
 
 SIZE = 512
 

@@ -3,10 +3,10 @@ import pytest
 import torch
 from scipy.spatial import cKDTree
 
-from visage.faces.beards import BEARDS
-from visage.faces.facial_hair import beard, brows, lashes, on_front
 from visage.faces.hair import carry
-from visage.faces.scalp import head_of
+from visage.faces.hair.beards import BEARDS
+from visage.faces.hair.facial import beard, brows, lashes, on_front
+from visage.faces.hair.scalp import head_of
 from visage.faces.shape import MorphableModel
 
 

@@ -6,18 +6,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from visage.faces.albedo_model import AlbedoModelError, learn_albedo
 from visage.faces.camera import WeakPerspective
 from visage.faces.fitting import FittingConfig, FittingError, fit_faces, unexplained
-from visage.faces.fitting_figure import draw_fit
-from visage.faces.fitting_landmarks import (
+from visage.faces.fitting.albedo_model import AlbedoModelError, learn_albedo
+from visage.faces.fitting.figure import draw_fit
+from visage.faces.fitting.landmarks import (
     LandmarkStatistics,
     LandmarkStatisticsError,
     landmark_statistics,
     linearise_landmarks,
     upright,
 )
-from visage.faces.fitting_pixels import (
+from visage.faces.fitting.pixels import (
     Appearance,
     Pictures,
     PixelStatistics,
@@ -25,12 +25,12 @@ from visage.faces.fitting_pixels import (
     Sight,
     learn_pixel_statistics,
 )
-from visage.faces.fitting_priors import FittingPriors, learn_expression
-from visage.faces.fitting_surface import shape_directions, spread_points
-from visage.faces.fitting_unknowns import Unknowns, pose_of_mean
+from visage.faces.fitting.priors import FittingPriors, learn_expression
+from visage.faces.fitting.shape_errors import aligned, vertex_errors
+from visage.faces.fitting.surface import shape_directions, spread_points
+from visage.faces.fitting.unknowns import Unknowns, pose_of_mean
 from visage.faces.light import Light, sample_lights
 from visage.faces.shape import MorphableModel
-from visage.faces.shape_errors import aligned, vertex_errors
 
 SIZE = 160
 QUICK = FittingConfig(

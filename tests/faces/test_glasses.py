@@ -9,11 +9,11 @@ import torch
 from scipy.spatial import cKDTree
 
 from visage.faces.camera import WeakPerspective
-from visage.faces.glasses import Glasses
-from visage.faces.glasses_form import ACROSS, ROUND, fan, height_at, outwards, sweep, tube
 from visage.faces.shape import MorphableModel, vertex_normals
-from visage.faces.spectacles import GlassesError, GlassesParameters, sample_glasses
 from visage.faces.visibility import visible_triangles
+from visage.faces.wear.glasses import Glasses
+from visage.faces.wear.glasses_form import ACROSS, ROUND, fan, height_at, outwards, sweep, tube
+from visage.faces.wear.spectacles import GlassesError, GlassesParameters, sample_glasses
 
 PEOPLE = 30
 RIM = ROUND * ACROSS

@@ -3,13 +3,13 @@ import pytest
 import torch
 from scipy.spatial import cKDTree
 
-from visage.faces import hair as hair_module
 from visage.faces.hair import Hair, HairError, carry, grow, sample_hair
-from visage.faces.hair_colour import melanin_colour, strand_colours
-from visage.faces.hair_growth import grow as grow_style
-from visage.faces.hair_styles import STYLES
-from visage.faces.rooted import Rooted, bind_along
-from visage.faces.scalp import head_of, inside_hairline, skull_map
+from visage.faces.hair import growing as hair_module
+from visage.faces.hair.colour import melanin_colour, strand_colours
+from visage.faces.hair.growth import grow as grow_style
+from visage.faces.hair.rooted import Rooted, bind_along
+from visage.faces.hair.scalp import head_of, inside_hairline, skull_map
+from visage.faces.hair.styles import STYLES
 from visage.faces.shape import MorphableModel
 
 COUNT = 300

@@ -6,8 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from visage.faces.compiled_skin import add_spots, cells, enlarge, finish, near_curve, noise
-from visage.faces.hair_traits import BALD, Hair
+from visage.faces.hair.traits import BALD, Hair
 from visage.faces.shape import MorphableModel
 from visage.faces.skin import (
     Skin,
@@ -18,10 +17,11 @@ from visage.faces.skin import (
     tone_table,
     typology_angle,
 )
-from visage.faces.skin_hair import skin_under
-from visage.faces.skin_layout import shrinking, texels
-from visage.faces.skin_marks import freckle_places, mole_places
-from visage.faces.skin_wrinkles import LINES, wrinkle_channels
+from visage.faces.skin.compiled import add_spots, cells, enlarge, finish, near_curve, noise
+from visage.faces.skin.layout import shrinking, texels
+from visage.faces.skin.marks import freckle_places, mole_places
+from visage.faces.skin.under_hair import skin_under
+from visage.faces.skin.wrinkles import LINES, wrinkle_channels
 
 SMALL = 128
 

@@ -3,14 +3,15 @@ import math
 import pytest
 import torch
 
-from visage.faces import strand_torch, strands
 from visage.faces.camera import WeakPerspective
-from visage.faces.compiled_strands import BURIED, END, RAMP, THINNEST
+from visage.faces.hair import strands
+from visage.faces.hair import strands_torch as strand_torch
+from visage.faces.hair.compiled_strands import BURIED, END, RAMP, THINNEST
+from visage.faces.hair.polylines import TIP
+from visage.faces.hair.strands import StrandError, Strands, cast_strands, draw_strands
 from visage.faces.harmonics import shade
 from visage.faces.light import Light
-from visage.faces.polylines import TIP
 from visage.faces.shadow import shadow_map
-from visage.faces.strands import StrandError, Strands, cast_strands, draw_strands
 
 SIZE = 24
 

@@ -33,7 +33,7 @@ from visage.explore.face_scene import LIGHTS, VIEW
 from visage.faces.expressions import EXPRESSIONS
 from visage.faces.reflectance import encode_srgb
 from visage.faces.shape import MorphableModel
-from visage.faces.skin_tone import skin_colour, tone_table
+from visage.faces.skin.tone import skin_colour, tone_table
 
 BUDGET = {"basis": 3_000_000, "page": 6_000_000}
 """Bytes that a reader's browser may be asked to load: of this file, and of all that is the page's

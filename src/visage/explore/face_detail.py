@@ -16,7 +16,7 @@ from torch import Tensor
 from visage.faces.reflectance import encode_srgb
 from visage.faces.shape import MorphableModel
 from visage.faces.skin import Skin, skin_maps
-from visage.faces.skin_parameters import COLOURS
+from visage.faces.skin.parameters import COLOURS
 
 SIZE = 2048  # texels: pores need it
 MELANIN, HAEMOGLOBIN = 0.3, 0.4  # of the person who is painted

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visage.faces.facial_hair import beard, brows, lashes
-from visage.faces.hair_growth import grow
-from visage.faces.hair_styles import STYLES
-from visage.faces.rooted import bind_roots
-from visage.faces.scalp import Head, head_of
+from visage.faces.hair.facial import beard, brows, lashes
+from visage.faces.hair.growth import grow
+from visage.faces.hair.rooted import bind_roots
+from visage.faces.hair.scalp import Head, head_of
+from visage.faces.hair.styles import STYLES
 from visage.faces.shape import MorphableModel
 
 STEP = 0.1  # mm of a stored level, of the scalp

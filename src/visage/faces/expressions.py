@@ -137,7 +137,7 @@ def _draw(
         "eyeLookInRight": outward,
     }
     glance |= _both(eyeLookUp=max(up, 0), eyeLookDown=max(-up, 0))
-    # Lids at rest differ between people; before a camera most are open wider than asleep sculptures.
+    # Lids at rest differ between people; the sculptures' hang too low.
     rest = habits.normal(-_AWAKE, 0.06) + now.normal(0, 0.02)
     wide = weights[place["eyeWideLeft"]] > 0
     glance |= _both(eyeBlink=0 if wide else max(rest, 0), eyeWide=0 if wide else max(-rest, 0))

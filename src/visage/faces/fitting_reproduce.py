@@ -14,9 +14,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from visage.faces.fitting import Fit, FittingConfig, fit_faces
-from visage.faces.fitting_figure import figure
-from visage.faces.fitting_landmarks import LandmarkStatistics
-from visage.faces.fitting_measures import (
+from visage.faces.fitting.figure import figure
+from visage.faces.fitting.landmarks import LandmarkStatistics
+from visage.faces.fitting.measures import (
     SAMPLES,
     Heads,
     depth_errors,
@@ -24,11 +24,11 @@ from visage.faces.fitting_measures import (
     over,
     seen_vertices,
 )
-from visage.faces.fitting_priors import FittingPriors
-from visage.faces.fitting_study import WEAK, Portraits, draw_portraits, learn_priors
-from visage.faces.fitting_unknowns import pose_of_mean
+from visage.faces.fitting.priors import FittingPriors
+from visage.faces.fitting.shape_errors import vertex_errors
+from visage.faces.fitting.study import WEAK, Portraits, draw_portraits, learn_priors
+from visage.faces.fitting.unknowns import pose_of_mean
 from visage.faces.shape import MorphableModel
-from visage.faces.shape_errors import vertex_errors
 from visage.ledger import Experiment, Profile, Result, Row, current_revision, describe_device
 from visage.photos.landmarks import detect_faces, find_landmarks
 

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visage.faces.garments import Garment, sample_garments
 from visage.faces.hair import Hair, sample_hair
 from visage.faces.shape import MorphableModel
 from visage.faces.skin import Skin, sample_skin, skin_under
-from visage.faces.spectacles import GlassesParameters, sample_glasses
+from visage.faces.wear.garments import Garment, sample_garments
+from visage.faces.wear.spectacles import GlassesParameters, sample_glasses
 
 __all__ = ["SPLITS", "People", "PopulationError", "people", "seed_of"]
 

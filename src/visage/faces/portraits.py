@@ -6,8 +6,6 @@ from functools import lru_cache
 from torch import Tensor
 
 from visage.faces.backgrounds import backgrounds
-from visage.faces.clothing import Clothing
-from visage.faces.glasses import Glasses
 from visage.faces.hair import grow
 from visage.faces.population import People
 from visage.faces.scene import Scene
@@ -16,6 +14,8 @@ from visage.faces.shots import Shots
 from visage.faces.skin import skin_maps
 from visage.faces.surface import SurfaceMaps
 from visage.faces.wear import Lenses, Wear
+from visage.faces.wear.clothing import Clothing
+from visage.faces.wear.glasses import Glasses
 
 
 @dataclass(frozen=True)

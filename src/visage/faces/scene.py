@@ -19,6 +19,7 @@ from torch.nn.functional import avg_pool2d, grid_sample
 
 from visage.faces.buffers import Buffers, draw_buffers
 from visage.faces.camera import Camera
+from visage.faces.hair.strands import Strands, draw_strands
 from visage.faces.light import Light
 from visage.faces.reflectance import encode_srgb
 from visage.faces.relief import relief
@@ -32,7 +33,6 @@ from visage.faces.shading import (
 )
 from visage.faces.shadow import ShadowMap
 from visage.faces.shape import MorphableModel
-from visage.faces.strands import Strands, draw_strands
 from visage.faces.surface import SurfaceMaps
 from visage.faces.wear import Lenses, Wear
 

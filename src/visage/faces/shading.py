@@ -10,12 +10,12 @@ from visage.faces import harmonics
 from visage.faces.buffers import drawn_triangles
 from visage.faces.camera import Camera
 from visage.faces.directions import unit
+from visage.faces.hair.strands import StrandLayer, Strands, cast_strands
 from visage.faces.light import Light
 from visage.faces.raster import barycentric, interpolate
 from visage.faces.reflectance import SKIN_SCATTER, ggx, reflect
 from visage.faces.shadow import ShadowMap, key_visibility, shadow_map
 from visage.faces.shape import MorphableModel, vertex_normals
-from visage.faces.strands import StrandLayer, Strands, cast_strands
 from visage.faces.visibility import z_buffer
 from visage.faces.wear import Lenses, Wear
 

@@ -28,7 +28,7 @@ const SLOW = 40; // ms a frame; slower than this, the moving picture is drawn co
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 const words = (name) => capital(name.replace(/([A-Z])/g, " $1").toLowerCase());
 const mix = (a, b, t) => a.map((v, i) => v + t * (b[i] - v));
-// What a tuft of hair reflects, from its two pigments (visage.faces.hair_colour.melanin_colour).
+// What a tuft of hair reflects, from its two pigments (visage.faces.hair.colour.melanin_colour).
 const hairColour = (dark, red) => [[0.419, 0.187], [0.697, 0.4], [1.37, 1.05]].map(([eu, pheo]) => Math.max(0.006, 0.97 * Math.exp(-5.888 * Math.sqrt(0.08 * 40 ** dark * eu + 1.1 * red * pheo))));
 const irisColour = (brown) => (brown < 0.5 ? mix([0.10, 0.19, 0.30], [0.13, 0.13, 0.055], 2 * brown) : mix([0.13, 0.13, 0.055], [0.055, 0.022, 0.009], 2 * brown - 1));
 

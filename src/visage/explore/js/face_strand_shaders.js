@@ -1,7 +1,7 @@
 import { LIGHTING } from "./face_lighting.js";
 
 // Strands of hair: two vertices a point, apart across the camera's view (or the light's). Shading is
-// that of visage.faces.compiled_strand_light, at the points.
+// that of visage.faces.hair.compiled_light, at the points.
 const STRAND_PLACE = `
 uniform highp isampler2D uStrands; // x, y and z in steps, and openness, of every point
 uniform sampler2D uMoved; // by how much each strand's root and tip have moved
