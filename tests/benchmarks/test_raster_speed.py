@@ -15,9 +15,10 @@ from visage.faces import visibility
 from visage.faces.camera import WeakPerspective
 from visage.faces.directions import unit
 from visage.faces.light import sample_lights
-from visage.faces.raster import BACKGROUND, barycentric, interpolate, visible_triangles
+from visage.faces.raster import barycentric, interpolate, visible_triangles
 from visage.faces.reflectance import encode_srgb, reflect
 from visage.faces.shadow import key_visibility, shadow_map
+from visage.faces.speed_reproduce import naive_visibility
 
 BATCH = 16
 
@@ -46,30 +47,6 @@ def cameras(size):
     angles = torch.rand(BATCH, 3, generator=torch.Generator().manual_seed(0)) - 0.5
     scale = torch.full((BATCH,), size / 250)
     return WeakPerspective(angles, torch.zeros(BATCH, 2), size, size, scale=scale)
-
-
-def naive_visibility(points, triangles, height, width):
-    """One picture, as one would write it first: a loop over triangles and their pixels."""
-    ids = [[BACKGROUND] * width for _ in range(height)]
-    depth = [[math.inf] * width for _ in range(height)]
-    corners = points.tolist()
-    for index, (first, second, third) in enumerate(triangles.tolist()):
-        (ax, ay, az), (bx, by, bz), (cx, cy, cz) = corners[first], corners[second], corners[third]
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area == 0:
-            continue
-        for y in range(max(math.ceil(min(ay, by, cy)), 0), min(int(max(ay, by, cy)) + 1, height)):
-            for x in range(
-                max(math.ceil(min(ax, bx, cx)), 0), min(int(max(ax, bx, cx)) + 1, width)
-            ):
-                u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / area
-                v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / area
-                w = 1 - u - v
-                if u >= 0 and v >= 0 and w >= 0:
-                    z = u * az + v * bz + w * cz
-                    if z < depth[y][x]:
-                        depth[y][x], ids[y][x] = z, index
-    return torch.tensor(ids)
 
 
 def report(benchmark, images=BATCH):

@@ -115,7 +115,7 @@ def reproduce_fitting(profile: Profile, seed: int) -> tuple[Result, object]:
     result = Result(
         id="faces/fitting",
         paper=None,
-        claim="From one picture, a fit finds a head to within 2 mm a vertex.",
+        claim="We set out to find a head from one picture to within 2 mm a vertex.",
         protocol=_protocol(count, missed, taught),
         profile=profile,
         seed=seed,
