@@ -239,3 +239,10 @@ def _double(identity, albedo, ambient, light, size):
         Light(ambient, light.key_direction, light.key_colour, light.key_radius),
         SurfaceMaps(albedo, 0.4 * one, one, 0 * one),
     )
+
+
+def test_teeth_are_seen_in_an_open_mouth(model):
+    wide = model.expression_weights({"jawOpen": 0.6, "mouthUpperUpLeft": 1, "mouthUpperUpRight": 1})
+    ids = render(model, scene(expression=wide, camera=camera(size=160, width=140.0))).ids
+    where = model.part_triangles["teeth"]
+    assert ((ids >= where.start) & (ids < where.stop)).sum() > 20
