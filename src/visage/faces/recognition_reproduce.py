@@ -46,7 +46,7 @@ def reproduce_detection(profile: Profile, seed: int) -> Result:
     return Result(
         id="faces/detection",
         paper=None,
-        claim="We set out for pictures in which a detector made for photographs finds 98 % of faces.",
+        claim="We set out for a world whose faces a detector made for photographs finds: 98 %.",
         protocol=(
             f"{count} people, one picture each: {_PICTURES}. dlib's HOG detector (upsampled once); "
             "found is a box that overlaps the landmarks' own by a third. Landmarks by dlib's "
