@@ -51,15 +51,15 @@ def draw_buffers(
     size = camera.height, camera.width
     ids, _ = z_buffer(points, triangles, *size, perspective=camera.perspective)
     weights = barycentric(points, triangles, ids, perspective=camera.perspective)
+    moving = torch.cat([view, camera.turn(normals)], 2)
+    positions, turned = interpolate(moving, triangles, ids, weights).split(3, 1)
     still = torch.cat([model.occlusion[:, None], mean_coordinates(model)], 1)
-    values = torch.cat([view, camera.turn(normals), still.expand(len(view), -1, -1)], 2)
-    drawn = interpolate(values, triangles, ids, weights)
-    positions, turned, occlusion, pncc = drawn.split([3, 3, 1, 3], 1)
+    occlusion, pncc = interpolate(still, triangles, ids, weights).split([1, 3], 1)
     mask = (ids >= 0)[:, None]
     # The third coordinate of the view frame, towards the viewer, is minus the depth.
     depth = (-positions[:, 2:]).masked_fill(~mask, torch.inf)
     uv = interpolate(model.uv, model.uv_triangles[: len(triangles)], ids, weights)
-    mask = mask.to(values.dtype)
+    mask = mask.to(view.dtype)
     return Buffers(ids, mask, depth, positions, unit(turned), occlusion, pncc, uv)
 
 

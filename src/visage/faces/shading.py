@@ -131,8 +131,12 @@ def interreflected(occlusion: Tensor, albedo: Tensor) -> Tensor:
     Returns:
         (B, 3, H, W), at least the share that is seen.
     """
-    a, b, c = (factor * albedo + constant for factor, constant in _BOUNCE)
-    return torch.maximum(((a * occlusion + b) * occlusion + c) * occlusion, occlusion)
+    # A cubic of the occlusion whose coefficients are linear in the albedo, sorted by the albedo:
+    # polynomials of one channel are a third of the work.
+    steeper, flat = (
+        ((a * occlusion + b) * occlusion + c) * occlusion for a, b, c in zip(*_BOUNCE, strict=True)
+    )
+    return torch.maximum(torch.addcmul(flat, albedo, steeper), occlusion)
 
 
 def hair_over(linear: Tensor, layer: StrandLayer) -> Tensor:

@@ -175,7 +175,8 @@ def _beard(model: MorphableModel, style: str, length: float, seed: int) -> Roote
     return facial_hair.beard(model, head_of(model), style, scale=length, density=1.5, seed=seed)
 
 
-@lru_cache(maxsize=32)
+# Every style's variants: a stream of people that forgot some would grow them again and again.
+@lru_cache(maxsize=len(STYLES) * VARIANTS)
 def _scalp(model: MorphableModel, name: str, variant: int) -> Rooted:
     """A style grown on the mean head; every variant is cut and combed a little differently."""
     style = STYLES[name]
