@@ -32,7 +32,7 @@ def fit_ridge(features: np.ndarray, values: np.ndarray) -> Ridge:
         ValueError: the shapes do not fit, or there are fewer than 10 rows.
 
     >>> x = np.random.default_rng(0).normal(size=(200, 3))
-    >>> fit_ridge(x, x @ [1.0, 2.0, 0.0] + 5).weights.round(1)
+    >>> fit_ridge(x, x @ [1.0, 2.0, 0.0] + 5).weights.round(1) + 0
     array([1., 2., 0.])
     """
     if features.ndim != 2 or values.shape != (len(features),) or len(features) < 10:
