@@ -1,10 +1,15 @@
 import pytest
 import torch
 
+from visage.inversion.colour import colour_statistics
 from visage.inversion.examples import Examples
+from visage.inversion.guides import mean_guide
+from visage.inversion.network_loss import measure
 from visage.inversion.networks import NetworkConfig
-from visage.inversion.objective import ObjectiveConfig
-from visage.inversion.train import RECIPES, Problem, measure, network_recipe
+from visage.inversion.objective import ObjectiveConfig, References
+from visage.inversion.problem import Problem
+from visage.inversion.spectrum import mean_band_energy
+from visage.inversion.train import RECIPES, network_recipe
 from visage.training import TrainingConfig, train
 
 OBJECTIVE = ObjectiveConfig(guide_layers=("low",), bands_weight=0.01, colour_weight=0.01)
@@ -24,22 +29,22 @@ def problem(tiny, pictures):
 
 def recipe(problem, steps=6):
     config = TrainingConfig(steps=steps, batch_size=4, learning_rate=1e-2, warmup=1, log_every=1)
+    references = References(
+        guide=mean_guide(problem.train.pictures()),
+        bands=mean_band_energy(problem.train.pictures(), 2, by_colour=True),
+        colours=colour_statistics(problem.train.pictures()),
+    )
     return network_recipe(
-        "tiny_network", lambda: problem, network=SHAPE, objective=OBJECTIVE, config=config
+        "tiny_network",
+        lambda: problem,
+        lambda: references,
+        network=SHAPE,
+        objective=OBJECTIVE,
+        config=config,
     )
 
 
-@pytest.fixture
-def two_bands(monkeypatch):
-    from visage.inversion import train as module
-    from visage.inversion.spectrum import mean_band_energy
-
-    monkeypatch.setattr(
-        module, "mean_band_energy", lambda pictures, **how: mean_band_energy(pictures, 2, **how)
-    )
-
-
-def test_training_runs_and_makes_a_card(problem, two_bands, tmp_path):
+def test_training_runs_and_makes_a_card(problem, tmp_path):
     made = recipe(problem)
     trained = train(made, folder=tmp_path)
     card = made.card(trained)
@@ -48,7 +53,7 @@ def test_training_runs_and_makes_a_card(problem, two_bands, tmp_path):
     assert torch.equal(trained.model.input.centre, problem.train.embeddings.mean(0))
 
 
-def test_a_network_learns_to_be_recognised(problem, two_bands, tmp_path):
+def test_a_network_learns_to_be_recognised(problem, tmp_path):
     made = recipe(problem, steps=80)
     torch.manual_seed(0)
     before = measure(made.build_model(), problem)
@@ -56,7 +61,7 @@ def test_a_network_learns_to_be_recognised(problem, two_bands, tmp_path):
     assert after["distance"] < 0.8 * before["distance"]
 
 
-def test_the_loss_is_the_objective_and_depends_on_the_generator(problem, two_bands):
+def test_the_loss_is_the_objective_and_depends_on_the_generator(problem):
     made = recipe(problem)
     torch.manual_seed(0)
     model, targets = made.build_model(), problem.train.embeddings[:3]
@@ -68,4 +73,4 @@ def test_the_loss_is_the_objective_and_depends_on_the_generator(problem, two_ban
 
 
 def test_the_shipped_recipe_is_listed():
-    assert RECIPES["inversion_network"].name == "inversion_network"
+    assert RECIPES["inversion_network_50"].name == "inversion_network_50"

@@ -67,7 +67,8 @@ def lfw_examples(
     side: Side,
     count: int,
     *,
-    per_person: int = 2,
+    per_person: int = 4,
+    least: int = 1,
     folder: Path | None = None,
 ) -> Examples:
     """Photographs of people who are on one side of `visage.photos.lfw.split`.
@@ -78,12 +79,13 @@ def lfw_examples(
         side: of the split; nobody is on both.
         count: photographs at most, in an order that depends on their names only.
         per_person: photographs of one person at most.
+        least: photographs that a person must have to be taken at all.
         folder: of the cache, `cache_folder()` if None.
     """
     photos = [
         (name, number)
         for name, numbers in lfw.people().items()
-        if split(name) == side
+        if split(name) == side and len(numbers) >= least
         for number in numbers[:per_person]
     ]
     order = np.random.default_rng(0).permutation(len(photos))[:count]
