@@ -14,6 +14,7 @@ from visage.faces.harmonics import (
     radiance,
     rotate,
     shade,
+    shading_factors,
     to_richardson,
 )
 
@@ -196,3 +197,13 @@ def test_axes_are_rotations_with_the_direction_last():
 def test_refuses(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("count", [4, 9])
+def test_factors_of_polynomials_shade_alike(count):
+    light, normals = random(2, count, 3), pictures(sphere_directions(50))
+    x, y, z = normals.unbind(1)
+    basis = [x**0, y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y]
+    shaded = torch.einsum("bkhw,bkc->bchw", torch.stack(basis, 1).expand(2, -1, -1, -1),
+                          shading_factors(light))  # fmt: skip
+    torch.testing.assert_close(shaded, shade(normals.expand(2, -1, -1, -1), light))

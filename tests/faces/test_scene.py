@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -228,6 +229,30 @@ def test_derivatives_of_the_picture(model):
     leaves = [v.clone().requires_grad_() for v in (identity, albedo, light.ambient)]
     assert middle.sum() > 10
     assert torch.autograd.gradcheck(picture, leaves, eps=1e-6, atol=1e-4)
+
+
+@pytest.mark.parametrize("perspective", [False, True], ids=["weak", "perspective"])
+def test_the_picture_is_the_same_whether_derivatives_are_wanted_or_not(model, perspective):
+    generator = torch.Generator().manual_seed(3)
+    texture = torch.rand(2, 6, 64, 64, generator=generator).split([3, 1, 1, 1], 1)
+    seen_from = camera(2, yaw=torch.tensor([0.5, -0.3]))
+    if perspective:
+        seen_from = seen_from.at_distance(torch.tensor([400.0, 900.0]))
+    parts = scene(
+        2,
+        identity=model.sample_identity(2, generator),
+        camera=seen_from,
+        light=sample_lights(2, generator),
+        maps=SurfaceMaps(*texture),
+    )
+    compiled = render(model, parts)
+    wanted = render(model, replace(parts, identity=parts.identity.clone().requires_grad_()))
+    assert wanted.image.requires_grad
+    assert not compiled.image.requires_grad
+    assert torch.equal(compiled.ids, wanted.ids)
+    for name in ("image", "mask", "seen", "depth", "normals", "pncc", "uv", "albedo", "landmarks"):
+        ours, theirs = getattr(compiled, name), getattr(wanted, name).detach()
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=2e-5, msg=name)
 
 
 def _double(identity, albedo, ambient, light, size):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from visage.faces.asset import read_asset
 from visage.faces.labels import AGES, WHOLE_LABELS, draw_labels
 from visage.faces.shape import FaceShapeError, MorphableModel, vertex_normals
+from visage.faces.visibility import RasterError
 
 FLIP = torch.tensor([-1.0, 1.0, 1.0])
 PARTS = {"skin", "neck", "sockets", "mouth", "eyes", "teeth", "tongue", "lashes", "hair"}
@@ -307,6 +308,8 @@ def test_normals_agree_with_a_loop(model):
     torch.testing.assert_close(vertex_normals(points, triangles), expected)
     assert (vertex_normals(points, triangles)[:, 5] == 0).all()
     assert vertex_normals(points[:0], triangles).shape == (0, 6, 3)
+    compiled = vertex_normals(points.float(), triangles)
+    torch.testing.assert_close(compiled, expected.float(), rtol=0, atol=1e-6)
     tip = model.normals(model.mean[None])[0, model.landmarks[30]]
     assert tip[2] > 0.8  # the nose points at the camera
 
@@ -323,3 +326,8 @@ def test_labels_are_in_their_ranges(seed):
     assert AGES[0] <= age.min()
     assert age.max() <= AGES[1]
     np.testing.assert_allclose(sum(shares), 1)
+
+
+def test_normals_refuse_another_meshs_triangles(model):
+    with pytest.raises(RasterError, match="another mesh"):
+        vertex_normals(model.mean[None, :100], model.triangles)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from visage.faces import compiled_surface
 from visage.faces.camera import Camera
+from visage.faces.derivatives import is_constant
 from visage.faces.directions import unit
 from visage.faces.raster import barycentric, interpolate
 from visage.faces.shape import MorphableModel
@@ -50,17 +52,59 @@ def draw_buffers(
     points, view = camera.project(vertices), camera.view(vertices)
     size = camera.height, camera.width
     ids, _ = z_buffer(points, triangles, *size, perspective=camera.perspective)
-    weights = barycentric(points, triangles, ids, perspective=camera.perspective)
-    moving = torch.cat([view, camera.turn(normals)], 2)
-    positions, turned = interpolate(moving, triangles, ids, weights).split(3, 1)
-    still = torch.cat([model.occlusion[:, None], mean_coordinates(model)], 1)
-    occlusion, pncc = interpolate(still, triangles, ids, weights).split([1, 3], 1)
+    turned = camera.turn(normals)
+    draw = _draw_compiled if is_constant(points, view, turned) else _draw_torch
+    return draw(model, points, view, turned, ids, perspective=camera.perspective)
+
+
+def _draw_compiled(
+    model: MorphableModel,
+    points: Tensor,
+    view: Tensor,
+    turned: Tensor,
+    ids: Tensor,
+    *,
+    perspective: bool,
+) -> Buffers:
+    batch, height, width = ids.shape
+    pictures = [torch.zeros(batch, channels, height, width) for channels in (3, 3, 1, 3, 2)]
+    depth = torch.full((batch, 1, height, width), torch.inf)
+    given = points, view, turned, _still(model), model.uv, model.triangles, model.uv_triangles, ids
+    compiled_surface.see(
+        *(array.detach().contiguous().numpy() for array in given),
+        perspective,
+        tuple(picture.numpy() for picture in (*pictures, depth)),
+    )
+    positions, normals, occlusion, pncc, uv = pictures
+    mask = (ids >= 0)[:, None].to(view.dtype)
+    return Buffers(ids, mask, depth, positions, normals, occlusion, pncc, uv)
+
+
+def _draw_torch(
+    model: MorphableModel,
+    points: Tensor,
+    view: Tensor,
+    turned: Tensor,
+    ids: Tensor,
+    *,
+    perspective: bool,
+) -> Buffers:
+    triangles = drawn_triangles(model)
+    weights = barycentric(points, triangles, ids, perspective=perspective)
+    moving = torch.cat([view, turned], 2)
+    positions, normals = interpolate(moving, triangles, ids, weights).split(3, 1)
+    occlusion, pncc = interpolate(_still(model), triangles, ids, weights).split([1, 3], 1)
     mask = (ids >= 0)[:, None]
     # The third coordinate of the view frame, towards the viewer, is minus the depth.
     depth = (-positions[:, 2:]).masked_fill(~mask, torch.inf)
     uv = interpolate(model.uv, model.uv_triangles[: len(triangles)], ids, weights)
     mask = mask.to(view.dtype)
-    return Buffers(ids, mask, depth, positions, unit(turned), occlusion, pncc, uv)
+    return Buffers(ids, mask, depth, positions, unit(normals), occlusion, pncc, uv)
+
+
+def _still(model: MorphableModel) -> Tensor:
+    """What no expression moves (V, 4): ambient occlusion, and the place on the mean head."""
+    return torch.cat([model.occlusion[:, None], mean_coordinates(model)], 1)
 
 
 def mean_coordinates(model: MorphableModel) -> Tensor:

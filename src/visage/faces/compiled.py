@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 _TINY = np.finfo(np.float64).tiny
+_ROUNDED = 1e-9
 
 MIN_DOUBLE_AREA = 1e-6
 """Triangles of less than half of this area, in square pixels, are not drawn.
@@ -53,19 +54,20 @@ def draw(points, triangles, beyond, ids, key):
         key: (B, H, W) float32, filled with infinity; overwritten.
     """
     count, height, width = ids.shape
+    todo = np.empty(len(triangles), np.int64)
     for image in range(count):
         p, before, nearest, owner = points[image], beyond[image], key[image], ids[image]
+        # Many triangles of a small picture lie between pixel centres. They are counted out without
+        # a branch, which no processor could foresee.
+        found = 0
         for face in range(len(triangles)):
+            left, right, top, bottom = _box(p, triangles[face], height, width)
+            todo[found] = face
+            found += (left <= right) & (top <= bottom)
+        for face in todo[:found]:
             a, b, c = triangles[face, 0], triangles[face, 1], triangles[face, 2]
+            left, right, top, bottom = _box(p, triangles[face], height, width)
             ax, ay, bx, by, cx, cy = p[a, 0], p[a, 1], p[b, 0], p[b, 1], p[c, 0], p[c, 1]
-            # Most triangles of a small picture lie between pixel centres: leave early. The
-            # comparisons are false for NaN; clamping before the conversion keeps integers sane.
-            left = np.ceil(max(min(ax, bx, cx), 0.0))
-            right = np.floor(min(max(ax, bx, cx), width - 1.0))
-            top = np.ceil(max(min(ay, by, cy), 0.0))
-            bottom = np.floor(min(max(ay, by, cy), height - 1.0))
-            if not (left <= right and top <= bottom):
-                continue
             area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
             if not (np.isfinite(area) and abs(area) >= MIN_DOUBLE_AREA):
                 continue
@@ -79,9 +81,13 @@ def draw(points, triangles, beyond, ids, key):
             ab = 0.0 if (by < ay) | ((by == ay) & (bx > ax)) else _TINY
             bc = 0.0 if (cy < by) | ((cy == by) & (cx > bx)) else _TINY
             ca = 0.0 if (ay < cy) | ((ay == cy) & (ax > cx)) else _TINY
-            for y in range(int(top), int(bottom) + 1):
+            # No key in the triangle is below this one, however it is rounded.
+            least = np.float32(min(az, bz, cz) - _ROUNDED * (abs(az) + abs(bz) + abs(cz)))
+            for y in range(np.uint64(top), np.uint64(bottom) + np.uint64(1)):
                 ady, bdy, cdy = ay - y, by - y, cy - y
-                for x in range(int(left), int(right) + 1):
+                for x in range(np.uint64(left), np.uint64(right) + np.uint64(1)):
+                    if not least < nearest[y, x]:
+                        continue
                     adx, bdx, cdx = ax - x, bx - x, cx - x
                     u = bdx * cdy - bdy * cdx
                     v = cdx * ady - cdy * adx
@@ -91,6 +97,27 @@ def draw(points, triangles, beyond, ids, key):
                         if before[y, x] < z < nearest[y, x]:
                             nearest[y, x] = z
                             owner[y, x] = face
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _box(p, triangle, height, width):
+    """First and last pixels across and down whose centres a triangle's box holds.
+
+    Clamped, so that they can be made integers. Not-a-number, which no comparison holds for, may
+    pass unseen; the triangle's area tells.
+    """
+    a, b, c = np.uint64(triangle[0]), np.uint64(triangle[1]), np.uint64(triangle[2])
+    left, right = _ends(p[a, 0], p[b, 0], p[c, 0], width)
+    top, bottom = _ends(p[a, 1], p[b, 1], p[c, 1], height)
+    return left, right, top, bottom
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _ends(a, b, c, size):
+    low, high = a if a < b else b, a if a > b else b
+    low, high = low if low < c else c, high if high > c else c
+    last = size - 1.0
+    return np.ceil(low if low > 0 else 0.0), np.floor(high if high < last else last)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -91,6 +91,21 @@ def shade(normals: Tensor, coefficients: Tensor) -> Tensor:
     return (weights.mT @ basis.flatten(2)).unflatten(2, normals.shape[2:])
 
 
+def shading_factors(coefficients: Tensor) -> Tensor:
+    """Rewrite light (B, 4 or 9, C) as factors (B, 9, C) of plain polynomials.
+
+    With them `shade` is their scalar product with 1, y, z, x, xy, yz, 3z²-1, xz and x²-y².
+
+    Raises:
+        ValueError: the shape does not fit.
+    """
+    _order(coefficients)
+    basis = [_Y0, *[_Y1] * 3, _Y2, _Y2, _Y20, _Y2, _Y2 / 2]
+    kept = [y * COSINE_LOBE[order] / math.pi for y, order in zip(basis, _ORDER_OF, strict=True)]
+    missing = coefficients.new_zeros(len(coefficients), 9 - coefficients.shape[1], 3)
+    return torch.cat([coefficients, missing], 1) * coefficients.new_tensor(kept)[:, None]
+
+
 def radiance(directions: Tensor, coefficients: Tensor) -> Tensor:
     """The light itself, seen in directions (B, 3, H, W): Σ L_lm Y_lm, (B, C, H, W).
 

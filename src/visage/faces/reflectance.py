@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor
 
+from visage.faces.compiled_reflectance import GRAZING, POLISHED, WIDEST
 from visage.faces.directions import dot, unit
 from visage.faces.harmonics import shade
 from visage.faces.light import Light
@@ -22,12 +23,6 @@ SKIN_SCATTER = (0.30, 0.13, 0.08)
 shade begins softly and reddish: mean paths of about 3, 1.3 and 0.8 mm (Jensen et al. 2001 give such
 values for skin) on a surface of a radius of 10 mm, which is that of a nose or a chin. On flatter
 skin it is less; the terminator lies on the rounder parts."""
-
-_WIDEST = math.pi / 4
-
-# Grazing cosines and polished surfaces would divide by nothing.
-_GRAZING = 1e-4
-_POLISHED = 0.03
 
 
 def ggx(
@@ -62,9 +57,9 @@ def ggx(
     half = unit(light + towards_viewer)
     n_l, n_v = dot(normals, light), dot(normals, towards_viewer)
     facing = (n_l > 0) & (n_v > 0)
-    n_l, n_v = n_l.clamp(min=_GRAZING), n_v.clamp(min=_GRAZING)
+    n_l, n_v = n_l.clamp(min=GRAZING), n_v.clamp(min=GRAZING)
     roughness = torch.as_tensor(roughness, dtype=normals.dtype, device=normals.device)
-    squared = roughness.clamp(min=_POLISHED) ** 4  # α²
+    squared = roughness.clamp(min=POLISHED) ** 4  # α²
     # 1 - (n·h)² would lose its digits at the highlight of a smooth surface.
     difference = normals - half
     chord = dot(difference, difference)  # 2 - 2 n·h
@@ -136,11 +131,11 @@ def reflect(
     # A wide light widens its highlight: α grows by a third of its size (Karis 2013).
     roughness = torch.as_tensor(roughness, dtype=albedo.dtype, device=albedo.device)
     alpha = roughness.square() + light.key_radius.sin()[:, None, None, None] / 3
-    shine = ggx(normals, light.key_direction, towards_viewer, alpha.clamp(_POLISHED**2, 1).sqrt())
+    shine = ggx(normals, light.key_direction, towards_viewer, alpha.clamp(POLISHED**2, 1).sqrt())
     shine = shine * (math.pi * specular) * key_visibility
     radius = light.key_radius
     if scatter is not None:
-        radius = (radius[:, None, None, None] + scatter).clamp(max=_WIDEST)
+        radius = (radius[:, None, None, None] + scatter).clamp(max=WIDEST)
     lit = lambert(cosine, radius) * key_visibility
     ambient = shade(normals, light.ambient) * ambient_visibility
     colour = light.key_colour[:, :, None, None]

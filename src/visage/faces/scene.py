@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, grid_sample
+from torch.nn.functional import avg_pool2d
 
 from visage.faces.buffers import Buffers, draw_buffers
 from visage.faces.camera import Camera
@@ -205,9 +205,7 @@ def _surface(scene: Scene, buffers: Buffers, *, raised: bool = True) -> Surface:
         albedo = torch.full_like(normals, GREY)
         roughness, specular = (torch.full_like(buffers.mask, value) for value in (0.45, 1.0))
     else:
-        grid = (2 * buffers.uv - 1).permute(0, 2, 3, 1)
-        drawn = grid_sample(scene.maps.stacked, grid, padding_mode="border", align_corners=False)
-        albedo, roughness, specular, height = drawn.split([3, 1, 1, 1], 1)
+        albedo, roughness, specular, height = scene.maps.seen(buffers.uv, buffers.ids)
         if raised and scene.maps.size >= RELIEF_SIZE:
             normals = relief(normals, buffers.positions, height)
     depth = buffers.depth[:, 0]

@@ -1,19 +1,22 @@
 """The light that a scene sends to the camera, from the background to the lenses."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from visage.faces import harmonics
+from visage.faces import compiled_reflectance, harmonics
 from visage.faces.buffers import drawn_triangles
 from visage.faces.camera import Camera
+from visage.faces.compiled_reflectance import BLEED, BOUNCE
+from visage.faces.derivatives import is_constant
 from visage.faces.directions import unit
 from visage.faces.hair.strands import StrandLayer, Strands, cast_strands
 from visage.faces.light import Light
 from visage.faces.raster import barycentric, interpolate
-from visage.faces.reflectance import SKIN_SCATTER, ggx, reflect
+from visage.faces.reflectance import SKIN_F0, SKIN_SCATTER, ggx, reflect
 from visage.faces.shadow import ShadowMap, key_visibility, shadow_map
 from visage.faces.shape import MorphableModel, vertex_normals
 from visage.faces.visibility import z_buffer
@@ -24,10 +27,6 @@ from visage.faces.wear import Lenses, Wear
 _SHADOW = {256: 96, 100_000: 256}
 _FINE_SHADOW = {160: 144, 320: 192, 100_000: 384}
 _CAST = 3000  # strands
-# How much of the light that scatters below the skin reaches a half-shadow, by colour.
-_BLEED = (0.5, 0.12, 0.0)
-# Coefficients of `_interreflected`: for each power of the occlusion, a factor and a constant.
-_BOUNCE = ((2.0404, -0.3324), (-4.7951, 0.6417), (2.7552, 0.6903))
 _LENS_F0 = 0.04  # a refractive index of 1.5
 
 
@@ -100,10 +99,47 @@ def cast_shadows(
 
 
 def radiance(surface: Surface, light: Light, camera: Camera, shadows: ShadowMap) -> Tensor:
-    """Light that opaque surfaces send to the camera (B, 3, H, W), linear, not clipped."""
+    """Light that opaque surfaces send to the camera (B, 3, H, W), linear, not clipped.
+
+    Any numbers at the background.
+    """
     lit = key_visibility(surface.positions, surface.normals, light.key_radius, shadows)
+    parts = [getattr(surface, field.name) for field in fields(surface)]
+    sources = [getattr(light, field.name) for field in fields(light)]
+    if is_constant(*parts, *sources):
+        return _radiance_compiled(surface, light, lit, perspective=camera.perspective)
+    return _radiance_torch(surface, light, camera, lit)
+
+
+def _radiance_compiled(surface: Surface, light: Light, lit: Tensor, *, perspective: bool) -> Tensor:
+    linear = torch.zeros(surface.positions.shape)
+    skin = torch.empty(0, 1, *lit.shape[2:]) if surface.skin is None else surface.skin
+    flat = [
+        part.detach().contiguous().flatten(-2).numpy()
+        for part in (
+            *(surface.positions, surface.normals, surface.albedo, surface.occlusion),
+            *(surface.roughness, surface.specular, skin, surface.depth, lit),
+        )
+    ]
+    sources = light.key_direction, light.key_colour, light.key_radius
+    compiled_reflectance.send(
+        tuple(flat[:-1]),
+        flat[-1],
+        tuple(
+            source.detach().contiguous().numpy()
+            for source in (*sources, harmonics.shading_factors(light.ambient))
+        ),
+        np.array(SKIN_SCATTER, np.float32),
+        np.float32(SKIN_F0),
+        perspective,
+        linear.flatten(2).numpy(),
+    )
+    return linear
+
+
+def _radiance_torch(surface: Surface, light: Light, camera: Camera, lit: Tensor) -> Tensor:
     scatter = lit.new_tensor(SKIN_SCATTER)[:, None, None]
-    bleed = lit.new_tensor(_BLEED)[:, None, None]
+    bleed = lit.new_tensor(BLEED)[:, None, None]
     if surface.skin is not None:
         scatter, bleed = scatter * surface.skin, bleed * surface.skin
     return reflect(
@@ -134,7 +170,7 @@ def interreflected(occlusion: Tensor, albedo: Tensor) -> Tensor:
     # A cubic of the occlusion whose coefficients are linear in the albedo, sorted by the albedo:
     # polynomials of one channel are a third of the work.
     steeper, flat = (
-        ((a * occlusion + b) * occlusion + c) * occlusion for a, b, c in zip(*_BOUNCE, strict=True)
+        ((a * occlusion + b) * occlusion + c) * occlusion for a, b, c in zip(*BOUNCE, strict=True)
     )
     return torch.maximum(torch.addcmul(flat, albedo, steeper), occlusion)
 

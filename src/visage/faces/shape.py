@@ -18,8 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from visage.faces import compiled_surface
 from visage.faces.asset import ASSET, FaceShapeError, level, read_asset
+from visage.faces.derivatives import is_constant
 from visage.faces.labels import WHOLE_LABELS, draw_labels
+from visage.faces.visibility import check_mesh
 
 __all__ = ["FaceShapeError", "MorphableModel", "vertex_normals"]
 
@@ -304,12 +307,21 @@ def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
         triangles: (F, 3), counter-clockwise from outside.
 
     Returns:
-        (B, V, 3); zero where a vertex has no triangle with area.
+        (B, V, 3); zero where a vertex has no triangle with area. Differentiable.
+
+    Raises:
+        RasterError: a shape, a type or an index does not fit.
 
     >>> flat = torch.tensor([[[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
     >>> vertex_normals(flat, torch.tensor([[0, 1, 2]]))[0, 0]
     tensor([0., 0., 1.])
     """
+    check_mesh(vertices, triangles)
+    if is_constant(vertices):
+        normals = torch.zeros(vertices.shape)
+        arrays = vertices.detach(), triangles.to(torch.int64)
+        compiled_surface.sum_normals(*(a.contiguous().numpy() for a in arrays), normals.numpy())
+        return normals
     # Vertex by vertex a batch is one piece of memory, which makes gathering three times as fast.
     points = vertices.transpose(0, 1).contiguous()  # (V, B, 3)
     a, b, c = (points.index_select(0, corner) for corner in triangles.unbind(1))

@@ -5,6 +5,10 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from visage.faces import compiled_surface
+from visage.faces.derivatives import is_constant
 
 
 class SurfaceError(ValueError):
@@ -58,3 +62,37 @@ class SurfaceMaps:
     def stacked(self) -> Tensor:
         """(B, 6, R, R): albedo, roughness, specular and height, to be sampled at once."""
         return torch.cat([getattr(self, field.name) for field in fields(self)], 1)
+
+    def seen(self, uv: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Look the textures up between their texels.
+
+        Args:
+            uv: (B, 2, H, W), texture coordinates.
+            ids: (B, H, W) int32, negative at the background.
+
+        Returns:
+            Albedo (B, 3, H, W), roughness, specular and height (B, 1, H, W); any numbers at the
+            background. Differentiable in the textures and in `uv`.
+
+        Raises:
+            SurfaceError: a shape does not fit.
+        """
+        if len(uv) != len(self) or uv.shape != (len(ids), 2, *ids.shape[1:]):
+            raise SurfaceError(
+                f"texture coordinates are {tuple(uv.shape)}, ids {tuple(ids.shape)}; expected "
+                f"({len(self)}, 2, H, W) and ({len(self)}, H, W)"
+            )
+        maps = [getattr(self, field.name) for field in fields(self)]
+        if not is_constant(uv, *maps) or self.size < 2:
+            grid = (2 * uv - 1).permute(0, 2, 3, 1)
+            drawn = grid_sample(self.stacked, grid, padding_mode="border", align_corners=False)
+            return drawn.split([3, 1, 1, 1], 1)
+        size = uv.shape[2:]
+        pictures = [torch.zeros(*texture.shape[:2], *size) for texture in maps]
+        compiled_surface.sample(
+            uv.detach().contiguous().numpy(),
+            ids.contiguous().numpy(),
+            tuple(texture.detach().contiguous().numpy() for texture in maps),
+            tuple(picture.numpy() for picture in pictures),
+        )
+        return tuple(pictures)
