@@ -66,6 +66,18 @@ def test_nothing_is_neutral_but_gaze_and_lids(model):
             assert not weight.any(), name
 
 
+def test_eyes_are_open_at_rest(model):
+    """Most people's lids are higher than the sculptures', and weak anger does not lower them."""
+    wide = model.expression_names.index("eyeWideLeft")
+    rest = draw(model, ["neutral"] * 60)[:, wide]
+    assert (rest > 0.05).float().mean() > 0.9
+    assert rest.std() > 0.04
+    anger = draw(model, ["anger"] * 60, 0.3)[:, wide]
+    assert (anger > rest - 1e-6).all()
+    surprise = draw(model, ["surprise"] * 60)[:, wide]
+    assert (surprise > rest + 0.2).all()
+
+
 def test_contempt_is_on_one_side_and_either(model):
     left = model.expression_names.index("mouthDimpleLeft")
     right = model.expression_names.index("mouthDimpleRight")

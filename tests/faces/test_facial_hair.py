@@ -52,6 +52,13 @@ def test_brows_lie_above_the_eyes(model, head):
     assert 3 < np.median(length) < 11
 
 
+def test_brow_hairs_shade_each_other(model, head):
+    """Least light at the roots, and less than at lashes, which stand alone."""
+    openness = make_brows(head).openness
+    assert (np.diff(openness, axis=1) > 0).all()
+    assert openness.max() < make_lashes(model, head).openness.min()
+
+
 def test_brow_hairs_sweep_outwards(head):
     hairs = make_brows(head)
     root, tip = hairs.points[:, 0], hairs.points[:, -1]

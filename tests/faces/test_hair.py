@@ -203,6 +203,33 @@ def test_hair_follows_age_and_sex():
     assert all(one.beard == "none" for one in women)
 
 
+def test_people_turn_grey_as_a_survey_found():
+    """27 % of the hairs between 45 and 65, dyed or not (Panhard et al. 2012); hardly any at 30."""
+    seeds = torch.arange(400)
+    given = labels(400)
+    given["sex"] = torch.tensor([0.0, 1.0]).repeat(200)
+    given["african"], given["asian"], given["european"] = torch.full((3, 400), 1 / 3)
+    given["age"] = torch.linspace(45, 65, 400)
+    greyness = [one.greyness for one in sample_hair(given, seeds)]
+    assert 0.17 < np.mean(greyness) < 0.33
+    given["age"] = torch.full((400,), 30.0)
+    assert np.mean([one.greyness for one in sample_hair(given, seeds)]) < 0.04
+
+
+def test_brows_turn_grey_later_than_the_scalp(model):
+    """Half grey hair leaves brows as they were; brows below white hair stay far darker."""
+
+    def colours(greyness):
+        hair = Hair(style="crop", eumelanin=2.0, greyness=greyness, seed=3)
+        found = {name: value.mean() for name, _, value in hair_module._groups(model, hair)}
+        return found["scalp"], found["brows"]
+
+    (black, brow), (grey, greying), (white, old) = (colours(share) for share in (0.0, 0.5, 0.95))
+    assert grey > 5 * black
+    assert greying < brow + 0.2 * (grey - black)
+    assert brow < old < 0.3 * white
+
+
 def test_hair_varies_with_the_shares():
     seeds = torch.arange(300)
     fair = sample_hair(labels(1), seeds)

@@ -7,6 +7,7 @@ from visage.faces.camera import Perspective, WeakPerspective
 from visage.faces.population import PopulationError, people
 from visage.faces.shape import MorphableModel
 from visage.faces.shots import EVERYDAY, shots
+from visage.faces.skin import skin_colour
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +80,21 @@ def test_expressions_can_be_chosen(model, persons):
 def test_all_expressions_occur(model, persons):
     taken = shots(model, persons, torch.arange(40), 64)
     assert len(set(taken.names)) >= 7
+
+
+def test_the_camera_meters_the_face(model, persons):
+    """Dark skin gets more light, in the same colours and places, and stays darker."""
+    melanin = torch.tensor([0.1, 0.4, 0.6, 0.9])
+    skin = replace(persons.skin[:4], melanin=melanin, haemoglobin=torch.full((4,), 0.4))
+    four = replace(persons[[0, 0, 0, 0]], skin=skin)
+    light = shots(model, four, torch.full((4,), 3), 64).light
+    gain = light.key_colour[:, 0] / light.key_colour[1, 0]
+    assert (gain.diff() > 0).all()
+    assert gain[-1] / gain[0] < 2
+    torch.testing.assert_close(light.ambient, light.ambient[:1] * (gain / gain[0])[:, None, None])
+    assert torch.equal(light.key_direction, light.key_direction[:1].expand(4, 3))
+    seen = gain[:, None] * skin_colour(melanin, skin.haemoglobin)
+    assert (seen.diff(dim=0) < 0).all()
 
 
 def test_one_seed_each(model, persons):

@@ -443,6 +443,19 @@ def test_lines_lie_where_they_are_called_after(model):
     assert {-1, 1} == set(np.sign(crow[:, 0]).tolist())
 
 
+def test_brows_are_tinted_darker_than_the_scalp(model, skin):
+    """Below white hair, whose roots are lighter than dark skin, the brows do not glow."""
+    dark = replace(
+        skin[torch.tensor([2, 2])],
+        melanin=torch.full((2,), 0.85),
+        brows=torch.tensor([0.0, 1.0]),
+        scalp_colour=torch.full((2, 3), 0.15),
+    )
+    plain, tinted = skin_maps(model, dark, 128).albedo
+    assert not torch.equal(plain, tinted)
+    assert (tinted - plain).max() < 0.02
+
+
 def test_skin_is_indexed_as_a_batch(skin):
     assert isinstance(skin[1:3], Skin)
     assert torch.equal(skin[torch.tensor([2, 0])].age, skin.age[[2, 0]])

@@ -6,7 +6,7 @@ camera.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,10 +17,15 @@ from visage.faces.expressions import EXPRESSIONS, sample_expressions
 from visage.faces.light import LIGHT_KINDS, Light, LightKind, seeded_lights
 from visage.faces.population import People, PopulationError
 from visage.faces.shape import MorphableModel
+from visage.faces.skin import Skin, skin_colour
 
 __all__ = ["EVERYDAY", "ShotRanges", "Shots", "shots"]
 
 _EVENLY = dict.fromkeys(EXPRESSIONS, 1.0)
+_LUMINANCE = (0.2126, 0.7152, 0.0722)
+_MIDDLE_SKIN = 0.28  # luminance of the skin for which `LightKind.exposure` is meant
+_METERED = 0.3  # share of a skin's difference from it, in stops, that the camera makes up for
+_GAINS = (0.85, 1.6)
 _CENTRE = (0.0, -8.0, 50.0)  # mm, head frame: between the eyes, the mouth and the ears
 
 
@@ -96,7 +101,7 @@ def shots(
         names,
         intensity,
         _camera(drawn, size, ranges),
-        seeded_lights(seeds, ranges.lights),
+        _exposed(seeded_lights(seeds, ranges.lights), persons.skin),
     )
 
 
@@ -122,6 +127,18 @@ class _Draw:
         distance = math.exp(random.uniform(*np.log(ranges.distance or (1e3, 1e3))))
         level = 0.0 if chosen == "neutral" else level
         return cls(chosen, level, tuple(angles), width, tuple(shift), distance)
+
+
+def _exposed(light: Light, skin: Skin) -> Light:
+    """The light as a camera exposes that meters the face: dark skin longer, fair skin shorter.
+
+    It goes part of the way only, so that dark skin stays dark in the picture.
+    """
+    albedo = skin_colour(skin.melanin, skin.haemoglobin) @ light.ambient.new_tensor(_LUMINANCE)
+    gain = (_MIDDLE_SKIN / albedo).pow(_METERED).clamp(*_GAINS)[:, None]
+    return replace(
+        light, ambient=light.ambient * gain[:, :, None], key_colour=light.key_colour * gain
+    )
 
 
 def _camera(drawn: list[_Draw], size: int, ranges: ShotRanges) -> Camera:

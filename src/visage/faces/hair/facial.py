@@ -64,7 +64,9 @@ def brows(
     bend = 0.5 * direction + np.stack([side * dx, dy - 0.25, 0 * t], 1)
     points = _lying(head, roots, direction, bend, length, each=5, rise=0.32)
     thin = np.where(np.abs(across) > 0.8, 0.75, 1.0) * np.exp(0.15 * random.normal(0, 1, count))
-    open_ = np.broadcast_to(np.linspace(0.75, 1, 5), (count, 5))
+    # Hairs of a brow lie on each other, each another way: they hide the light from each other, and
+    # have no highlight in common, which would make black brows grey.
+    open_ = np.broadcast_to(np.linspace(0.15, 0.5, 5), (count, 5))
     return _rooted(points, open_, width * thin, *bind_roots(roots))
 
 

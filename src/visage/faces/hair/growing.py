@@ -36,6 +36,7 @@ VARIANTS = 4
 _FACES = 3  # ways in which each brow, lash line and beard is grown
 _WIDTH = 0.42  # mm; each strand stands for about eight hairs
 _FEWEST = 0.3  # share of brows, lashes and beard that is kept in the smallest pictures
+_BROW_GREY = 0.12  # share of the brows' hairs that are grey on a white head
 _LASH_COLOUR = 1.5  # eumelanin that is added to a person's: lashes are darker than hair
 
 
@@ -130,7 +131,9 @@ def _groups(model: MorphableModel, hair: Hair) -> list[tuple[str, Rooted, np.nda
     shape = (hair.brow_thickness, hair.brow_arch, hair.brow_lift)
     brows = _brows(model, *_rounded(shape, (0.2, 1.0, 1.0)), hair.seed % _FACES)
     dark = (1.3 * hair.eumelanin + 0.12, 0.7 * hair.pheomelanin)
-    groups.append(("brows", _part(brows, hair.brow_density / 1.5), (*dark, 0.2 * hair.greyness)))
+    groups.append(
+        ("brows", _part(brows, hair.brow_density / 1.5), (*dark, _brow_greyness(hair.greyness)))
+    )
     lashes = _lashes(model, *_rounded((hair.lash_length,), (1.0,)), hair.seed % _FACES)
     groups.append(("lashes", lashes, (hair.eumelanin + _LASH_COLOUR, hair.pheomelanin, 0.0)))
     if hair.beard != SHAVEN:
@@ -143,6 +146,11 @@ def _groups(model: MorphableModel, hair: Hair) -> list[tuple[str, Rooted, np.nda
         for number, (name, one, pigments) in enumerate(groups)
         for bundle in [8.0 if name == "scalp" else 2.0]
     ]
+
+
+def _brow_greyness(scalp: float) -> float:
+    """Share of grey hairs in the brows: they turn years after the scalp, and never all of them."""
+    return _BROW_GREY * scalp**2
 
 
 def _rounded(values: Sequence[float], steps: Sequence[float]) -> list[float]:

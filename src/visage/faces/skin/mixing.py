@@ -28,6 +28,9 @@ BROAD_RANDOMS = 2 * sum(count for _, count in NOISE_BANDS) + FLUSHES
 # Unevenness by wavelength, mm: of melanin and of blood, in indices, at a mottling of 1.
 _UNEVEN = {75.0: (0.024, 0.05), 30.0: (0.018, 0.06), 12.0: (0.014, 0.06), 5.0: (0.014, 0.07)}
 
+# Brows are darker than the scalp's hair, and turn grey years later.
+_BROW_SHADE = 0.4
+
 _TINT = (0.015, 0.06, 0.26)  # what carotene absorbs of red, green and blue
 
 
@@ -105,7 +108,7 @@ def broad_weights(names: tuple[str, ...], skin: Skin, random: Tensor) -> Tensor:
 
     mix.paint("scalp", 0.80 * skin.scalp, skin.scalp_colour)
     mix.paint("beard", 0.48 * skin.stubble, skin.stubble_colour)
-    mix.paint("brows", 0.30 * skin.brows, skin.scalp_colour)
+    mix.paint("brows", 0.30 * skin.brows, _BROW_SHADE * skin.scalp_colour)
     mix.paint("eye_shadow", 0.75 * skin.eye_shadow, skin.eye_shadow_colour)
     mix.tone("blush", 0, 0.30 * skin.blush)
     mix.paint("nostril", 0.85, torch.tensor([0.02, 0.007, 0.005]))

@@ -58,7 +58,7 @@ def _lips(mix: Mixer, skin: Skin) -> None:
 
 def _lids(mix: Mixer, skin: Skin) -> None:
     dark = torch.tensor([0.025, 0.017, 0.014])
-    mix.paint("upper_lash", 0.35 + 0.6 * skin.eyeliner, dark)
+    mix.paint("upper_lash", 0.45 + 0.5 * skin.eyeliner, dark)
     mix.paint("lower_lash", 0.12 + 0.5 * skin.eyeliner, dark)
     mix.paint("margin", 0.5 - 0.25 * skin.melanin, torch.tensor([0.42, 0.20, 0.165]))
     mix.shine("margin", -0.25, 0.1)
