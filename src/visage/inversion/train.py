@@ -224,6 +224,8 @@ NETWORK_TRAINING = TrainingConfig(
     checkpoint_every=250,
 )
 
+GUIDED = NetworkConfig(filters=24, guide_filters=16, base=BASE)
+
 OF_FILM = replace(OBJECTIVE, guide_weight=0.15)
 """The frame's pose and light have to stay, so that its pull is stronger."""
 
@@ -262,7 +264,7 @@ RECIPES: dict[str, Recipe] = {
         standard_problem,
         lambda: load_expected_face().references(),
         film,
-        network=NetworkConfig(filters=24, guide_filters=16, base=BASE),
+        network=GUIDED,
         objective=OF_FILM,
         config=replace(NETWORK_TRAINING, steps=3000),
     ),

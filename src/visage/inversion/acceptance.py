@@ -1,0 +1,112 @@
+"""Does an image pass for a person before a recogniser? Type I and type II acceptance.
+
+Type I compares an image made from an embedding with the very photograph that the embedding is of,
+type II with another photograph of that person (Mai et al. 2019, "On the Reconstruction of Face
+Images from Deep Face Templates"). Both count only at a stated false-accept rate, and only before a
+recogniser that took no part in making the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from visage.inversion.errors import InversionError
+from visage.ledger import Row
+from visage.recognition.verification import tar_at_far
+
+FALSE_ACCEPT_RATES = {"1e-2": 0.01, "1e-3": 0.001}
+
+
+class Judge(Protocol):
+    """A recogniser that says how far apart faces are."""
+
+    def embed(self, chips: Tensor) -> Tensor:
+        """Chips (B, 3, S, S) in [0, 1] to what it compares, (B, D)."""
+        ...
+
+    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+        """Distances (...) of (..., D) and (..., D), broadcast; lower is more alike."""
+        ...
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A judge, N people, two photographs of each, and the distances at which it accepts.
+
+    Attributes:
+        judge: the recogniser.
+        source: (N, D), of the photographs whose embeddings are inverted.
+        other: (N, D), of another photograph of each person.
+        thresholds: by false-accept rate, below which a pair is accepted.
+    """
+
+    judge: Judge
+    source: Tensor
+    other: Tensor
+    thresholds: dict[str, float]
+
+    @classmethod
+    def of(cls, judge: Judge, source: Tensor, other: Tensor) -> Bench:
+        """Embed photographs and set the thresholds on pairs of different people among them.
+
+        Args:
+            judge: the recogniser.
+            source: (N, 3, S, S), uint8.
+            other: (N, 3, S, S), uint8, of the same people in the same order.
+
+        Raises:
+            InversionError: not two photographs of each, or too few people for the rates.
+        """
+        if source.shape != other.shape:
+            raise InversionError(
+                f"{len(source)} and {len(other)} photographs; give two of each person."
+            )
+        if len(source) ** 2 - len(source) < 1 / min(FALSE_ACCEPT_RATES.values()):
+            raise InversionError(f"{len(source)} people are too few to tell one pair in a thousand")
+        first, second = (embed_all(judge, chips.float() / 255) for chips in (source, other))
+        table = judge.distance(first[:, None], second[None])
+        same = torch.eye(len(first), dtype=torch.bool)
+        flat, truth = table.flatten().numpy(), same.flatten().numpy()
+        thresholds = {
+            name: tar_at_far(flat, truth, rate).threshold
+            for name, rate in FALSE_ACCEPT_RATES.items()
+        }
+        return cls(judge, first, second, thresholds)
+
+    def accepted(self, images: Tensor) -> dict[str, np.ndarray]:
+        """Which images (N, 3, S, S) pass, (N,) bool by "type1_far_1e-2" and so on."""
+        made = embed_all(self.judge, images)
+        distances = {"type1": self.judge.distance(made, self.source)}
+        distances["type2"] = self.judge.distance(made, self.other)
+        return {
+            f"{kind}_far_{rate}": (apart <= threshold).numpy()
+            for kind, apart in distances.items()
+            for rate, threshold in self.thresholds.items()
+        }
+
+    def rows(self, images: Tensor, suffix: str = "") -> list[Row]:
+        """`accepted` as rows."""
+        return [
+            Row(f"{name}{suffix}", None, float(passed.mean()), "fraction", "higher", len(passed))
+            for name, passed in self.accepted(images).items()
+        ]
+
+    def real_rows(self, suffix: str = "") -> list[Row]:
+        """How often two photographs of one person pass: what no reconstruction should be above."""
+        apart = self.judge.distance(self.source, self.other)
+        return [
+            Row(f"real_pairs_far_{rate}{suffix}", None, float((apart <= threshold).float().mean()),
+                "fraction", None, len(apart))
+            for rate, threshold in self.thresholds.items()
+        ]  # fmt: skip
+
+
+@torch.no_grad()
+def embed_all(judge: Judge, chips: Tensor) -> Tensor:
+    """Embeddings (B, D) of chips (B, 3, S, S), some at a time."""
+    return torch.cat([judge.embed(some) for some in chips.split(32)])
