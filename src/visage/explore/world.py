@@ -15,18 +15,18 @@ from PIL import Image
 from torch import Tensor
 
 from visage import ledger
-from visage.explore.style import BLUE, MUTED, ORANGE, Shown
+from visage.explore.style import MUTED, ORANGE, Shown
 from visage.faces.camera import WeakPerspective
 from visage.faces.expressions import EXPRESSIONS, sample_expressions
 from visage.faces.light import LIGHT_KINDS, seeded_lights
 from visage.faces.population import people, seed_of
 from visage.faces.portraits import Detail, portray
+from visage.faces.recognition_reproduce import separation_figure
 from visage.faces.reflectance import encode_srgb
 from visage.faces.scene import Render, Scene, render
 from visage.faces.shape import MorphableModel
 from visage.faces.shots import EVERYDAY, Shots, shots
 from visage.faces.skin import tone_table
-from visage.recognition.dlib_resnet import DlibResNet
 
 LIGHT_NAMES = tuple(kind.name for kind in LIGHT_KINDS)
 SPLIT = "test"
@@ -163,26 +163,8 @@ def tone_chart() -> Figure:
 
 def separation() -> Figure:
     """Distances between synthetic people's pictures, above those between photographs."""
-    folder = ledger.results_folder()
-    figure, axes = plt.subplots(2, 1, figsize=(7.2, 4.0), sharex=True)
-    sources = (
-        ("synthetic people", folder / "faces" / "separation.histograms.json", None),
-        ("photographs (LFW)", folder / "recognition" / "lfw.histograms.json", "plain"),
-    )
-    for axis, (name, path, key) in zip(axes, sources, strict=True):
-        counts = json.loads(path.read_text(encoding="utf-8"))
-        counts = counts[key] if key else counts
-        for which, colour in (("same", BLUE), ("different", ORANGE)):
-            share = np.array(counts[which]) / sum(counts[which])
-            axis.stairs(share, counts["edges"], fill=True, alpha=0.3, color=colour)
-            axis.stairs(share, counts["edges"], color=colour)
-        axis.axvline(DlibResNet.threshold, color=MUTED, linestyle="--", linewidth=1)
-        axis.set(xlim=(0, 1.3), ylabel="share of pairs")
-        axis.set_title(name, loc="left")
-    axes[0].text(0.02, 0.82, "one person", color=BLUE, transform=axes[0].transAxes)
-    axes[0].text(0.98, 0.82, "two people", color=ORANGE, transform=axes[0].transAxes, ha="right")
-    axes[1].set_xlabel("distance of two pictures")
-    return figure
+    path = ledger.results_folder() / "faces" / "separation.histograms.json"
+    return separation_figure(json.loads(path.read_text(encoding="utf-8")))
 
 
 def figure_of(result: str, *, alt: str, caption: str) -> Shown:

@@ -45,35 +45,43 @@ __all__ = [
 
 
 def barycentric(
-    points: Tensor, triangles: Tensor, ids: Tensor, *, perspective: bool = False
+    points: Tensor,
+    triangles: Tensor,
+    ids: Tensor,
+    *,
+    perspective: bool = False,
 ) -> Tensor:
     """Barycentric coordinates of each pixel's centre in the triangle that it sees.
 
-    In the plane of the picture, λ_k = E_k / (E_0 + E_1 + E_2), where E_k is twice the area of the
-    triangle that the pixel forms with the edge opposite to corner k. On the surface, seen by a
-    perspective camera, the coordinates are b_k = (λ_k / z_k) / Σ_j (λ_j / z_j) (Blinn 1992,
-    "Hyperbolic interpolation").
+    In the plane of the picture, λ_k = E_k / (E_0 + E_1 + E_2), where E_k is
+    twice the area of the triangle that the pixel forms with the edge opposite
+    to corner k. On the surface, seen by a perspective camera, the coordinates
+    are b_k = (λ_k / z_k) / Σ_j (λ_j / z_j) (Blinn 1992, "Hyperbolic
+    interpolation").
 
-    Computed in float64 inside, because a pixel's distance to a thin triangle's edges is a small
-    difference of large numbers. Differentiable once in the points.
+    Computed in float64 inside, because a pixel's distance to a thin triangle's
+    edges is a small difference of large numbers. Differentiable once in the
+    points.
 
     Args:
         points: (B, V, 3), pixels x and y, and depth in mm; float32 or float64.
         triangles: (F, 3) integers.
         ids: (B, H, W), triangle of each pixel; negative is background.
-        perspective: True for the points of a perspective camera: weights on the surface.
+        perspective: True for the points of a perspective camera: weights on
+            the surface.
 
     Returns:
-        (B, H, W, 3) in the type of `points`, with sum 1; zeros at the background, and where the
-        triangle has no area.
+        (B, H, W, 3) in the type of `points`, with sum 1; zeros at the
+        background, and where the triangle has no area.
 
     Raises:
         RasterError: a shape, a type or an index does not fit.
 
-    >>> points = torch.tensor([[[0.0, 0.0, 1.0], [4.0, 0.0, 1.0], [0.0, 4.0, 2.0]]])
+    >>> corners = [[0.0, 0.0, 1.0], [4.0, 0.0, 1.0], [0.0, 4.0, 2.0]]
     >>> triangles = torch.tensor([[0, 1, 2]])
     >>> ids = torch.zeros(1, 2, 2, dtype=torch.int32)
-    >>> barycentric(points, triangles, ids)[0, 1, 1]  # the pixel x = 1, y = 1
+    >>> weights = barycentric(torch.tensor([corners]), triangles, ids)
+    >>> weights[0, 1, 1]  # the pixel x = 1, y = 1
     tensor([0.5000, 0.2500, 0.2500])
     """
     check_mesh(points, triangles)

@@ -7,6 +7,7 @@ pose, light and expression; ``faces/readout``: what the recogniser's features te
 import json
 import os
 import time
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -89,12 +90,13 @@ def reproduce_separation(profile: Profile, seed: int) -> tuple[Result, Figure]:
     distances, same = _all_pairs(seen)
     auc = area_under_roc(distances, same)
     counts = distance_histograms(distances, same, BINS)
+    histograms = {
+        "edges": BINS.round(6).tolist(),
+        "same": counts.same.tolist(),
+        "different": counts.different.tolist(),
+    }
     if not ledger.is_protected("faces/separation", profile):
-        _write_beside(
-            "separation.histograms.json",
-            {"edges": BINS.round(6).tolist()}
-            | {"same": counts.same.tolist(), "different": counts.different.tolist()},
-        )
+        _write_beside("separation.histograms.json", histograms)
     point = tar_at_far(distances, same, 1e-2)
     pairs, alike = len(same), int(same.sum())
     result = Result(
@@ -129,7 +131,7 @@ def reproduce_separation(profile: Profile, seed: int) -> tuple[Result, Figure]:
             Row("missed", None, int((~seen.found).sum()), "", "lower", len(faces)),
         ),
     )
-    return result, _figure(counts, pairs, alike)
+    return result, separation_figure(histograms)
 
 
 def reproduce_readout(profile: Profile, seed: int) -> Result:
@@ -224,27 +226,29 @@ def _write_beside(name: str, content: object) -> None:
         temporary.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 
-def _figure(counts, pairs: int, alike: int) -> Figure:
-    """The synthetic people's histograms above those of photographs."""
-    blue, orange, ink = "#0072B2", "#D55E00", "#555555"  # safe for colour-blind readers
-    figure = Figure(figsize=(7.6, 4.2), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True)
+def separation_figure(synthetic: Mapping[str, Sequence[float]]) -> Figure:
+    """Distances between synthetic people's pictures, above those between photographs.
+
+    Args:
+        synthetic: counts of pairs, "same" and "different", and the bins' "edges".
+    """
     path = ledger.results_folder() / "recognition" / "lfw.histograms.json"
     photographs = json.loads(path.read_text(encoding="utf-8"))["plain"]
-    for axes, same, different, edges, name in (
-        (upper, counts.same, counts.different, counts.edges, "synthetic people"),
-        (lower, *(photographs[key] for key in ("same", "different", "edges")), "photographs (LFW)"),
-    ):
-        for values, colour in ((same, blue), (different, orange)):
-            share = np.array(values) / max(sum(values), 1)
-            axes.stairs(share, edges, fill=True, alpha=0.35, color=colour)
-            axes.stairs(share, edges, color=colour)
+    blue, orange, ink = "#0072b2", "#d55e00", "#767676"  # safe for colour-blind readers
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    shown = ((upper, synthetic, "synthetic people"), (lower, photographs, "photographs (LFW)"))
+    for axes, counts, name in shown:
+        for which, colour in (("same", blue), ("different", orange)):
+            share = np.array(counts[which]) / max(sum(counts[which]), 1)
+            axes.stairs(share, counts["edges"], fill=True, alpha=0.3, color=colour)
+            axes.stairs(share, counts["edges"], color=colour)
         axes.axvline(DlibResNet.threshold, color=ink, linestyle="--", linewidth=1)
         axes.set(ylabel="share of pairs", xlim=(0, 1.3))
         axes.set_title(name, loc="left", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
-    upper.text(0.02, 0.8, "one person", color=blue, transform=upper.transAxes)
-    upper.text(0.98, 0.8, "two people", color=orange, transform=upper.transAxes, ha="right")
+    upper.text(0.02, 0.82, "one person", color=blue, transform=upper.transAxes)
+    upper.text(0.98, 0.82, "two people", color=orange, transform=upper.transAxes, ha="right")
     lower.set_xlabel("distance of two pictures")
     return figure
 

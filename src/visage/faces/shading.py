@@ -12,7 +12,7 @@ from visage.faces.buffers import drawn_triangles
 from visage.faces.camera import Camera
 from visage.faces.compiled_reflectance import BLEED, BOUNCE
 from visage.faces.derivatives import is_constant
-from visage.faces.directions import unit
+from visage.faces.directions import dot, unit
 from visage.faces.hair.strands import StrandLayer, Strands, cast_strands
 from visage.faces.light import Light
 from visage.faces.raster import barycentric, interpolate
@@ -199,19 +199,22 @@ def lenses_over(
     size = camera.height, camera.width
     ids, near = z_buffer(points, lenses.triangles, *size, perspective=camera.perspective)
     ids = torch.where(near < depth, ids, -1)
-    if not (ids >= 0).any():
+    image, y, x = (ids >= 0).nonzero(as_tuple=True)  # N pixels of few people
+    if not len(image):
         return linear
     weights = barycentric(points, lenses.triangles, ids, perspective=camera.perspective)
     there = lenses.vertices.isfinite().all(2, keepdim=True)
     normals = camera.turn(vertex_normals(lenses.vertices.where(there, 0), lenses.triangles))
     values = torch.cat([view.where(there, 0), normals], 2)
-    positions, normals = interpolate(values, lenses.triangles, ids, weights).split(3, 1)
+    drawn = interpolate(values, lenses.triangles, ids, weights)[image, :, y, x]
+    positions, normals = drawn[:, :, None, None].split(3, 1)  # (N, 3, 1, 1)
     normals = unit(normals)
     normals = torch.where(normals[:, 2:] < 0, -normals, normals)
     towards = camera.towards_viewer(positions)
-    shine = torch.pi * ggx(normals, light.key_direction, towards, 0.12, _LENS_F0)
-    mirrored = unit(2 * (normals * towards).sum(1, keepdim=True) * normals - towards)
-    glow = _LENS_F0 * harmonics.radiance(mirrored, light.ambient).clamp(min=0)
-    through = linear * lenses.transmittance[:, :, None, None]
-    colour = light.key_colour[:, :, None, None]
-    return torch.where((ids >= 0)[:, None], through + colour * shine + glow, linear)
+    shine = torch.pi * ggx(normals, light.key_direction[image], towards, 0.12, _LENS_F0)
+    mirrored = unit(2 * dot(normals, towards) * normals - towards)
+    glow = _LENS_F0 * harmonics.radiance(mirrored, light.ambient[image]).clamp(min=0)
+    through = linear[image, :, y, x] * lenses.transmittance[image]
+    found = through + light.key_colour[image] * shine[:, :, 0, 0] + glow[:, :, 0, 0]
+    pixels = linear.permute(0, 2, 3, 1).index_put((image, y, x), found)
+    return pixels.permute(0, 3, 1, 2).contiguous()
