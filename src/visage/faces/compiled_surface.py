@@ -60,35 +60,61 @@ def see(points, view, turned, still, uv, triangles, uv_triangles, ids, perspecti
     """
     positions, normals, occlusion, mean, texture, depth = seen
     count, height, width = ids.shape
+    # Row by row, and then picture by picture: rows of many pictures would share few cache lines.
+    columns, faces = np.empty(width, np.int64), np.empty(width, np.int64)
+    weights = np.empty((width, 3), np.float32)
     for image in range(count):
         p, v, n = points[image], view[image], turned[image]
         for row in range(height):
+            found = 0
             for column in range(width):
-                face = ids[image, row, column]
-                if face < 0:
-                    continue
-                a, b, c = triangles[face, 0], triangles[face, 1], triangles[face, 2]
-                wa, wb, wc = _weights(p, a, b, c, column, row, perspective)
+                columns[found], faces[found] = column, ids[image, row, column]
+                found += ids[image, row, column] >= 0
+            for i in range(found):
+                a, b, c = _corners(triangles, faces[i])
+                wa, wb, wc = _weights(p, a, b, c, columns[i], row, perspective)
+                weights[i, 0], weights[i, 1], weights[i, 2] = wa, wb, wc
                 for k in range(3):
-                    positions[image, k, row, column] = wa * v[a, k] + wb * v[b, k] + wc * v[c, k]
-                depth[image, 0, row, column] = -positions[image, 2, row, column]
+                    place = wa * v[a, k] + wb * v[b, k] + wc * v[c, k]
+                    positions[image, k, row, columns[i]] = place
+                depth[image, 0, row, columns[i]] = -place
+            for i in range(found):
+                a, b, c = _corners(triangles, faces[i])
+                wa, wb, wc = weights[i]
                 x = wa * n[a, 0] + wb * n[b, 0] + wc * n[c, 0]
                 y = wa * n[a, 1] + wb * n[b, 1] + wc * n[c, 1]
                 z = wa * n[a, 2] + wb * n[b, 2] + wc * n[c, 2]
                 scale = np.float32(1) / np.sqrt(max(x * x + y * y + z * z, _SMALL))
-                normals[image, 0, row, column] = x * scale
-                normals[image, 1, row, column] = y * scale
-                normals[image, 2, row, column] = z * scale
-                occlusion[image, 0, row, column] = (
+                normals[image, 0, row, columns[i]] = x * scale
+                normals[image, 1, row, columns[i]] = y * scale
+                normals[image, 2, row, columns[i]] = z * scale
+            for i in range(found):
+                a, b, c = _corners(triangles, faces[i])
+                wa, wb, wc = weights[i]
+                occlusion[image, 0, row, columns[i]] = (
                     wa * still[a, 0] + wb * still[b, 0] + wc * still[c, 0]
                 )
                 for k in range(3):
-                    mean[image, k, row, column] = (
+                    mean[image, k, row, columns[i]] = (
                         wa * still[a, k + 1] + wb * still[b, k + 1] + wc * still[c, k + 1]
                     )
-                a, b, c = uv_triangles[face, 0], uv_triangles[face, 1], uv_triangles[face, 2]
+            for i in range(found):
+                a, b, c = _corners(uv_triangles, faces[i])
+                wa, wb, wc = weights[i]
                 for k in range(2):
-                    texture[image, k, row, column] = wa * uv[a, k] + wb * uv[b, k] + wc * uv[c, k]
+                    texture[image, k, row, columns[i]] = (
+                        wa * uv[a, k] + wb * uv[b, k] + wc * uv[c, k]
+                    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _corners(triangles, face):
+    # Unsigned, so that nothing asks whether they count from the end.
+    return (
+        np.uint64(triangles[face, 0]),
+        np.uint64(triangles[face, 1]),
+        np.uint64(triangles[face, 2]),
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

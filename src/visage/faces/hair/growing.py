@@ -164,7 +164,9 @@ def _part(group: Rooted, share: float) -> Rooted:
     return replace(kept, width=kept.width * np.float32(len(kept) / max(len(group), 1)))
 
 
-@lru_cache(maxsize=256)
+# 3,000 people have 576 pairs of brows and 79 beards, of about 0.2 and 1 MB. All are kept: what a
+# stream of people has grown it shall not grow again.
+@lru_cache(maxsize=1024)
 def _brows(model: MorphableModel, thickness: float, arch: float, lift: float, seed: int) -> Rooted:
     """Brows of the highest density."""
     shape = {"thickness": thickness, "arch": arch, "lift": lift}
@@ -177,7 +179,7 @@ def _lashes(model: MorphableModel, length: float, seed: int) -> Rooted:
     return facial_hair.lashes(model, head, length=length, count=90, width=0.13, seed=seed)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _beard(model: MorphableModel, style: str, length: float, seed: int) -> Rooted:
     """A beard of the highest density."""
     return facial_hair.beard(model, head_of(model), style, scale=length, density=1.5, seed=seed)
