@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.spatial import cKDTree
 
-from visage.faces.hair import Hair, HairError, carry, grow, sample_hair
+from visage.faces.hair import Hair, HairError, carry, grow, sample_hair, with_skin
 from visage.faces.hair import growing as hair_module
 from visage.faces.hair.colour import melanin_colour, strand_colours
 from visage.faces.hair.growth import grow as grow_style
@@ -228,6 +228,15 @@ def test_brows_turn_grey_later_than_the_scalp(model):
     assert grey > 5 * black
     assert greying < brow + 0.2 * (grey - black)
     assert brow < old < 0.3 * white
+
+
+def test_dark_skin_has_no_fair_hair():
+    fair = sample_hair(labels(1), torch.arange(3))
+    kept, between, black = with_skin(fair, torch.tensor([0.3, 0.55, 0.9]))
+    assert kept == fair[0]
+    assert between.eumelanin == pytest.approx(max(0.9, fair[1].eumelanin))
+    assert black.eumelanin == pytest.approx(max(1.8, fair[2].eumelanin))
+    assert black.greyness == fair[2].greyness
 
 
 def test_hair_varies_with_the_shares():

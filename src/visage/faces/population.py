@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visage.faces.hair import Hair, sample_hair
+from visage.faces.hair import Hair, sample_hair, with_skin
 from visage.faces.shape import MorphableModel
 from visage.faces.skin import Skin, sample_skin, skin_under
 from visage.faces.wear.garments import Garment, sample_garments
@@ -97,12 +97,13 @@ def people(
         name: torch.cat([none[:, 0], *(labels[name] for labels in read)]).cpu()
         for name in model.direction_names
     }
-    hair = tuple(sample_hair(labels, seeds))
+    skin = sample_skin(labels, seeds)
+    hair = tuple(with_skin(sample_hair(labels, seeds), skin.melanin))
     return People(
         seeds,
         identity,
         labels,
-        skin_under(sample_skin(labels, seeds), hair),
+        skin_under(skin, hair),
         hair,
         sample_garments(labels, seeds),
         sample_glasses(labels, seeds),

@@ -3,13 +3,15 @@
 Shares here are choices that make varied, believable people, not statistics of any population.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
 
 from visage.faces.hair.traits import BALD, SHAVEN, Hair, HairError
 
+_BLACK = 1.8  # eumelanin at which hair looks black in most light
 _LABELS = ("sex", "age", "african", "asian", "european")
 
 # How likely styles are, by how hair grows and by sex; ages come on top.
@@ -58,6 +60,23 @@ def sample_hair(labels: Mapping[str, Tensor], seeds: Tensor) -> list[Hair]:
         rows.append(np.broadcast_to(values, len(seeds)))
     people = np.stack(rows, 1) if len(seeds) else np.zeros((0, len(_LABELS)))
     return [_draw(row, int(seed)) for row, seed in zip(people, seeds.tolist(), strict=True)]
+
+
+def with_skin(hair: Sequence[Hair], melanin: Tensor) -> list[Hair]:
+    """Hair no fairer than its people's skin allows.
+
+    The same pigment colours both, and fair hair on dark skin is rare: from a melanin index of 0.4,
+    eumelanin has a floor, which reaches black at 0.7. Greyness is left as it is.
+
+    Args:
+        hair: B of them.
+        melanin: (B,), index in [0, 1], see `visage.faces.skin.Skin`.
+    """
+    floors = _BLACK * ((melanin.double().cpu() - 0.4) / 0.3).clamp(0, 1)
+    return [
+        replace(one, eumelanin=max(one.eumelanin, floor))
+        for one, floor in zip(hair, floors.tolist(), strict=True)
+    ]
 
 
 def _draw(row: np.ndarray, seed: int) -> Hair:
