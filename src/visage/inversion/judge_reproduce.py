@@ -64,7 +64,7 @@ def robust_images(study: Study, targets: Tensor, steps: int, seed: int) -> Tenso
 def reproduce_foreign_judge(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """Type I and II before a recogniser of another architecture, trained on other people."""
     full = profile == "full"
-    start, (count, steps) = time.perf_counter(), ((200, ROBUST.steps) if full else (40, 10))
+    start, (count, steps) = time.perf_counter(), ((100, ROBUST.steps) if full else (40, 10))
     study = Study.standard()
     judge = load_judge()
     rows, protocol = [], ""
@@ -142,7 +142,7 @@ def _band_rows(images: Tensor, chips: Tensor, tail: str) -> list[Row]:
 def reproduce_defences(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """Recognition with what is stored, against what a thief makes of it."""
     full = profile == "full"
-    start, (count, steps) = time.perf_counter(), ((100, 150) if full else (40, 5))
+    start, (count, steps) = time.perf_counter(), ((64, 100) if full else (40, 5))
     study, judge = Study.standard(), load_judge()
     source, other = _someone(study, count, seed)
     bench = Bench.of(judge, source.chips, other.chips)

@@ -215,7 +215,7 @@ def _card(
 
 
 NETWORK_TRAINING = TrainingConfig(
-    steps=5000,
+    steps=3000,
     batch_size=16,
     learning_rate=2e-3,
     warmup=200,
@@ -240,7 +240,7 @@ RECIPES: dict[str, Recipe] = {
     "expected_face": expected_face_recipe(
         standard_problem,
         TrainingConfig(
-            steps=4000,
+            steps=2500,
             batch_size=32,
             learning_rate=2e-3,
             warmup=200,
@@ -266,6 +266,6 @@ RECIPES: dict[str, Recipe] = {
         film,
         network=GUIDED,
         objective=OF_FILM,
-        config=replace(NETWORK_TRAINING, steps=3000),
+        config=replace(NETWORK_TRAINING, steps=2000),
     ),
 }
