@@ -129,7 +129,7 @@ def test_both_draw_the_same_picture(corners, random, perspective, dtype):
     torch_ids, torch_key = visibility._draw_torch(key, triangles, nothing)
     assert torch.equal(ids, torch_ids)
     seen = ids >= 0
-    assert torch.equal(depth[seen], (-1 / torch_key if perspective else torch_key)[seen])
+    assert torch.equal(depth[seen], ((1 / torch_key).abs() if perspective else torch_key)[seen])
     assert (depth[~seen] == torch.inf).all()
 
 

@@ -75,7 +75,8 @@ def z_buffer(
     """
     check_mesh(points, triangles)
     ids, key = _draw(_with_key(points.detach(), perspective), triangles, height, width)
-    return ids, torch.where(ids < 0, torch.inf, -1 / key) if perspective else key
+    # The absolute value, because the key of what is infinitely far is a zero of either sign.
+    return ids, torch.where(ids < 0, torch.inf, (1 / key).abs()) if perspective else key
 
 
 def visible_layers(
