@@ -141,7 +141,7 @@ def _train_one(name: str, arguments: list[str]) -> None:
             return
         target = checkpoints_folder() if ship else trained.folder
         print(f"Trained {name} in {trained.seconds:.0f} s; measuring it.")
-        tensors = trained.model.state_dict()
+        tensors = recipe.shipped(trained.model).state_dict()
         print(save_checkpoint(name, tensors, recipe.card(trained), folder=target))
 
     command.__doc__ = f"Train {name}: {recipe.summary}."

@@ -92,6 +92,7 @@ class Recipe:
         loss: (model, batch, generator) to a scalar to minimise and its terms for the log. The
             generator is on the batch's device; the scalar is a mean over items.
         card: the model card of a finished run, with metrics measured on other data.
+        shipped: the part of the network that is kept; what only the loss needs is not.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Recipe:
     build_stream: Callable[[int], Stream]
     loss: Callable[[nn.Module, Batch, Generator], tuple[Tensor, dict[str, Tensor]]]
     card: Callable[[Trained], Card]
+    shipped: Callable[[nn.Module], nn.Module] = lambda model: model
 
 
 @dataclass(frozen=True)

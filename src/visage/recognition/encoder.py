@@ -71,9 +71,14 @@ def _facenet(training_set: str) -> Callable[[], Encoder]:
     return load
 
 
+def _light_cnn() -> Encoder:
+    return import_module("visage.recognition.light_cnn").LightCNNEncoder.from_checkpoint()
+
+
 # Loaders, so that asking for one encoder imports no other's requirements.
 ENCODERS: dict[str, Callable[[], Encoder]] = {
     "dlib_resnet": _dlib_resnet,
+    "light_cnn": _light_cnn,
     "facenet_vggface2": _facenet("vggface2"),
     "facenet_casia_webface": _facenet("casia_webface"),
 }
@@ -82,8 +87,8 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
 def load_encoder(name: str = "dlib_resnet") -> Encoder:
     """Load a recogniser by name, ready to use on the CPU.
 
-    ``dlib_resnet`` (the default) comes with the installed packages; the two ``facenet`` networks
-    are downloaded when first asked for.
+    ``dlib_resnet`` (the default) comes with the installed packages, ``light_cnn`` with the book's
+    checkpoints; the two ``facenet`` networks are downloaded when first asked for.
 
     Raises:
         UnknownEncoderError: there is no encoder of that name.
