@@ -15,13 +15,13 @@ from visage.inversion.laplacian_pyramid import collapse, laplacian_pyramid
 from visage.inversion.networks import NetworkConfig
 from visage.inversion.spectrum import mean_band_energy
 
-SHAPE = NetworkConfig(dim=6, size=32, filters=4, base=2, doublings=4)
+SHAPE = NetworkConfig(dim=6, size=64, filters=4, base=4, doublings=4)
 
 
 @pytest.fixture
 def some(generator):
     coarse = torch.rand(8, 3, 8, 8, generator=generator)
-    smooth = torch.nn.functional.interpolate(coarse, (32, 32), mode="bilinear")
+    smooth = torch.nn.functional.interpolate(coarse, (64, 64), mode="bilinear")
     chips = (255 * smooth).round().to(torch.uint8)
     embeddings = torch.randn(8, 6, generator=generator)
     return Examples(tuple(f"synthetic-train/{n}" for n in range(8)), chips, embeddings)
@@ -73,7 +73,7 @@ def test_what_is_remembered_is_what_examples_have(some):
         known.colours.covariance, torch.cov(pixels, correction=0), atol=1e-4, rtol=0
     )
     own = network.references(some.embeddings[:3])
-    assert own.guide.shape == (3, 3, 32, 32)
+    assert own.guide.shape == (3, 3, 64, 64)
     image = some.chips[:1].float() / 255
     back = network.pixels().decode(network.pixels().encode(image))
     torch.testing.assert_close(back, image.clamp(0.01, 0.99), atol=1e-3, rtol=0)
@@ -92,7 +92,7 @@ def test_it_learns_what_pictures_have_in_common(some):
         loss, _ = expected_face_loss(network, batch, generator)
         loss.backward()
         optimiser.step()
-    assert loss.item() < 0.8 * before
+    assert loss.item() < 0.93 * before
 
 
 def test_the_shipped_one_guides(monkeypatch):

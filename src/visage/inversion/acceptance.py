@@ -17,21 +17,37 @@ from torch import Tensor
 
 from visage.inversion.errors import InversionError
 from visage.ledger import Row
+from visage.recognition.encoder import Encoder, embed_mirrored
 from visage.recognition.verification import tar_at_far
 
 FALSE_ACCEPT_RATES = {"1e-2": 0.01, "1e-3": 0.001}
 
 
 class Judge(Protocol):
-    """A recogniser that says how far apart faces are."""
+    """A recogniser that says how much alike faces are."""
 
     def embed(self, chips: Tensor) -> Tensor:
         """Chips (B, 3, S, S) in [0, 1] to what it compares, (B, D)."""
         ...
 
-    def distance(self, a: Tensor, b: Tensor) -> Tensor:
-        """Distances (...) of (..., D) and (..., D), broadcast; lower is more alike."""
+    def score(self, a: Tensor, b: Tensor) -> Tensor:
+        """Scores (A, B) of (A, D) and (B, D), each with each; higher is more alike."""
         ...
+
+
+@dataclass(frozen=True)
+class EncoderJudge:
+    """An `Encoder` as a judge: chips and their mirror images, by minus their distance."""
+
+    encoder: Encoder
+
+    def embed(self, chips: Tensor) -> Tensor:
+        """Mean embeddings (B, D) of chips and their mirror images."""
+        return embed_mirrored(self.encoder, chips)
+
+    def score(self, a: Tensor, b: Tensor) -> Tensor:
+        """Minus the encoder's distances (A, B)."""
+        return -self.encoder.distance(a[:, None], b[None])
 
 
 @dataclass(frozen=True)
@@ -42,7 +58,7 @@ class Bench:
         judge: the recogniser.
         source: (N, D), of the photographs whose embeddings are inverted.
         other: (N, D), of another photograph of each person.
-        thresholds: by false-accept rate, below which a pair is accepted.
+        thresholds: scores by false-accept rate, from which a pair is accepted.
     """
 
     judge: Judge
@@ -69,11 +85,10 @@ class Bench:
         if len(source) ** 2 - len(source) < 1 / min(FALSE_ACCEPT_RATES.values()):
             raise InversionError(f"{len(source)} people are too few to tell one pair in a thousand")
         first, second = (embed_all(judge, chips.float() / 255) for chips in (source, other))
-        table = judge.distance(first[:, None], second[None])
-        same = torch.eye(len(first), dtype=torch.bool)
-        flat, truth = table.flatten().numpy(), same.flatten().numpy()
+        scores = judge.score(first, second).flatten().numpy()
+        same = torch.eye(len(first), dtype=torch.bool).flatten().numpy()
         thresholds = {
-            name: tar_at_far(flat, truth, rate).threshold
+            name: -tar_at_far(-scores, same, rate).threshold
             for name, rate in FALSE_ACCEPT_RATES.items()
         }
         return cls(judge, first, second, thresholds)
@@ -81,11 +96,13 @@ class Bench:
     def accepted(self, images: Tensor) -> dict[str, np.ndarray]:
         """Which images (N, 3, S, S) pass, (N,) bool by "type1_far_1e-2" and so on."""
         made = embed_all(self.judge, images)
-        distances = {"type1": self.judge.distance(made, self.source)}
-        distances["type2"] = self.judge.distance(made, self.other)
+        scores = {
+            "type1": self.judge.score(made, self.source).diagonal(),
+            "type2": self.judge.score(made, self.other).diagonal(),
+        }
         return {
-            f"{kind}_far_{rate}": (apart <= threshold).numpy()
-            for kind, apart in distances.items()
+            f"{kind}_far_{rate}": (alike >= threshold).numpy()
+            for kind, alike in scores.items()
             for rate, threshold in self.thresholds.items()
         }
 
@@ -98,10 +115,10 @@ class Bench:
 
     def real_rows(self, suffix: str = "") -> list[Row]:
         """How often two photographs of one person pass: what no reconstruction should be above."""
-        apart = self.judge.distance(self.source, self.other)
+        alike = self.judge.score(self.source, self.other).diagonal()
         return [
-            Row(f"real_pairs_far_{rate}{suffix}", None, float((apart <= threshold).float().mean()),
-                "fraction", None, len(apart))
+            Row(f"real_pairs_far_{rate}{suffix}", None, float((alike >= threshold).float().mean()),
+                "fraction", None, len(alike))
             for rate, threshold in self.thresholds.items()
         ]  # fmt: skip
 
