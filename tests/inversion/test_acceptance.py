@@ -11,10 +11,11 @@ PEOPLE = 40
 class FirstPixels:
     """Compares the first pixel of the first channel, and two more."""
 
-    def embed(self, chips):
+    def look(self, chips):
+        chips = chips.float() / 255 if chips.dtype == torch.uint8 else chips
         return chips[:, 0, 0, :3].double()
 
-    def score(self, a, b):
+    def scores(self, a, b):
         return -torch.cdist(a, b)
 
 

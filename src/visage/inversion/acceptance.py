@@ -9,7 +9,7 @@ recogniser that took no part in making the image.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,37 +17,21 @@ from torch import Tensor
 
 from visage.inversion.errors import InversionError
 from visage.ledger import Row
-from visage.recognition.encoder import Encoder, embed_mirrored
 from visage.recognition.verification import tar_at_far
 
 FALSE_ACCEPT_RATES = {"1e-2": 0.01, "1e-3": 0.001}
 
 
 class Judge(Protocol):
-    """A recogniser that says how much alike faces are."""
+    """A recogniser that says how much alike faces are, as `visage.recognition.judge.Judge` does."""
 
-    def embed(self, chips: Tensor) -> Tensor:
-        """Chips (B, 3, S, S) in [0, 1] to what it compares, (B, D)."""
+    def look(self, chips: Tensor) -> Any:
+        """See chips (N, 3, S, S), in [0, 1] or uint8."""
         ...
 
-    def score(self, a: Tensor, b: Tensor) -> Tensor:
-        """Scores (A, B) of (A, D) and (B, D), each with each; higher is more alike."""
+    def scores(self, a: Any, b: Any) -> Tensor:
+        """Likeness (A, B) of what was seen, each with each; higher is more alike."""
         ...
-
-
-@dataclass(frozen=True)
-class EncoderJudge:
-    """An `Encoder` as a judge: chips and their mirror images, by minus their distance."""
-
-    encoder: Encoder
-
-    def embed(self, chips: Tensor) -> Tensor:
-        """Mean embeddings (B, D) of chips and their mirror images."""
-        return embed_mirrored(self.encoder, chips)
-
-    def score(self, a: Tensor, b: Tensor) -> Tensor:
-        """Minus the encoder's distances (A, B)."""
-        return -self.encoder.distance(a[:, None], b[None])
 
 
 @dataclass(frozen=True)
@@ -56,14 +40,14 @@ class Bench:
 
     Attributes:
         judge: the recogniser.
-        source: (N, D), of the photographs whose embeddings are inverted.
-        other: (N, D), of another photograph of each person.
+        source: what it saw of the N photographs whose embeddings are inverted.
+        other: what it saw of another photograph of each person.
         thresholds: scores by false-accept rate, from which a pair is accepted.
     """
 
     judge: Judge
-    source: Tensor
-    other: Tensor
+    source: Any
+    other: Any
     thresholds: dict[str, float]
 
     @classmethod
@@ -84,9 +68,9 @@ class Bench:
             )
         if len(source) ** 2 - len(source) < 1 / min(FALSE_ACCEPT_RATES.values()):
             raise InversionError(f"{len(source)} people are too few to tell one pair in a thousand")
-        first, second = (embed_all(judge, chips.float() / 255) for chips in (source, other))
-        scores = judge.score(first, second).flatten().numpy()
-        same = torch.eye(len(first), dtype=torch.bool).flatten().numpy()
+        first, second = judge.look(source), judge.look(other)
+        scores = judge.scores(first, second).flatten().numpy()
+        same = torch.eye(len(source), dtype=torch.bool).flatten().numpy()
         thresholds = {
             name: -tar_at_far(-scores, same, rate).threshold
             for name, rate in FALSE_ACCEPT_RATES.items()
@@ -95,10 +79,10 @@ class Bench:
 
     def accepted(self, images: Tensor) -> dict[str, np.ndarray]:
         """Which images (N, 3, S, S) pass, (N,) bool by "type1_far_1e-2" and so on."""
-        made = embed_all(self.judge, images)
+        made = self.judge.look(images)
         scores = {
-            "type1": self.judge.score(made, self.source).diagonal(),
-            "type2": self.judge.score(made, self.other).diagonal(),
+            "type1": self.judge.scores(made, self.source).diagonal(),
+            "type2": self.judge.scores(made, self.other).diagonal(),
         }
         return {
             f"{kind}_far_{rate}": (alike >= threshold).numpy()
@@ -115,15 +99,9 @@ class Bench:
 
     def real_rows(self, suffix: str = "") -> list[Row]:
         """How often two photographs of one person pass: what no reconstruction should be above."""
-        alike = self.judge.score(self.source, self.other).diagonal()
+        alike = self.judge.scores(self.source, self.other).diagonal()
         return [
             Row(f"real_pairs_far_{rate}{suffix}", None, float((alike >= threshold).float().mean()),
                 "fraction", None, len(alike))
             for rate, threshold in self.thresholds.items()
         ]  # fmt: skip
-
-
-@torch.no_grad()
-def embed_all(judge: Judge, chips: Tensor) -> Tensor:
-    """Embeddings (B, D) of chips (B, 3, S, S), some at a time."""
-    return torch.cat([judge.embed(some) for some in chips.split(32)])

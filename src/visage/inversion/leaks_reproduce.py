@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from visage.faces.hair.facial import SHAVEN
+from visage.faces.hair.traits import SHAVEN
 from visage.faces.population import People, people
 from visage.faces.readout import fit_ridge, r_squared
 from visage.faces.shape import MorphableModel
