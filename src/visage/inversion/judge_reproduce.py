@@ -56,7 +56,7 @@ def synthetic_pairs(study: Study, count: int, seed: int) -> tuple[Examples, Exam
     return tuple(chosen_examples(both, range(n, 2 * count, 2)) for n in (0, 1))
 
 
-def test_pairs(study: Study, count: int | None = None) -> tuple[Examples, Examples]:
+def judged_pairs(study: Study, count: int | None = None) -> tuple[Examples, Examples]:
     """Two photographs each of LFW's test people, without those on whom settings were chosen."""
     pairs = lfw_pairs(study.encoder)
     rows = range(_DEVELOPMENT, len(pairs[0].names))[:count]
@@ -78,12 +78,12 @@ def reproduce_foreign_judge(profile: Profile, seed: int) -> tuple[Result, Figure
     judge = load_judge()
     rows, protocol = [], ""
     try:
-        source, other = test_pairs(study, None if full else count)
+        source, other = judged_pairs(study, None if full else count)
         rows = _attacks(study, judge, source, other, steps, seed, "")
         protocol = (
             f"{len(source.names)} people of LFW's test side with two photographs (deep-funneled), "
-            f"without the first {_DEVELOPMENT} by name, on whom settings were chosen: the embedding "
-            "of the first photograph is inverted. "
+            f"without the first {_DEVELOPMENT} by name, on whom settings were chosen: the "
+            "embedding of the first photograph is inverted. "
         )
     except LFWNotFoundError:
         pass
@@ -97,8 +97,8 @@ def reproduce_foreign_judge(profile: Profile, seed: int) -> tuple[Result, Figure
         f"{protocol}Rows _synthetic: {count} synthetic test people, two pictures each. type1: the "
         "image against that photograph; type2: against the other one. The judge (a Light CNN, and "
         "local binary patterns with joint Bayesian, weighed together; see recognition/judge) was "
-        "trained on other people and took no part in any attack; its thresholds are set on all pairs of different people among these "
-        "photographs. real_pairs: two photographs of one person, which it accepts so often. "
+        "trained on other people and took no part in any attack; its thresholds are set on all "
+        "pairs of different people among these photographs. real_pairs: two photographs of one person, which it accepts so often. "
         f"robust (no suffix): {steps} steps from the expected face, moved at every step; paper: "
         "section 5.1's settings from the mean face; network: one pass, 50 filters; "
         "expected: the guide alone. bands: energies of an image's Laplacian bands within "
@@ -197,7 +197,7 @@ def reproduce_defences(profile: Profile, seed: int) -> tuple[Result, Figure]:
 
 def _someone(study: Study, count: int, seed: int) -> tuple[Examples, Examples]:
     try:
-        return test_pairs(study, count)
+        return judged_pairs(study, count)
     except LFWNotFoundError:
         return synthetic_pairs(study, count, seed)
 
