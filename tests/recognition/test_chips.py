@@ -5,7 +5,13 @@ import torch
 
 from visage.photos.alignment import DLIB_CHIP, align
 from visage.recognition import chips as module
-from visage.recognition.chips import Chips, chip_landmarks, lfw_chips, synthetic_chips
+from visage.recognition.chips import (
+    Chips,
+    chip_landmarks,
+    first_of_each,
+    lfw_chips,
+    synthetic_chips,
+)
 from visage.recognition.portraits import Portrait
 
 
@@ -75,3 +81,5 @@ def test_chips_are_chosen_and_joined():
     assert both.people.tolist() == ["a", "a", "b"]
     assert both.landmarks[2].tolist() == [[2.0, 3.0]]
     assert len(both) == 3
+    assert first_of_each(both, 1).chips.flatten().tolist() == [0, 1]
+    assert first_of_each(both, 5).people.tolist() == ["a", "a", "b"]

@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 from visage.photos.alignment import to_grey
 from visage.recognition.high_dimensional_lbp import (
     BINS,
+    binary_patterns,
+    describe_patterns,
+    uniform_bins,
+)
+from visage.recognition.landmark_patches import (
     CELL,
     CELLS,
-    MIRRORED,
     POINTS,
     SIZES,
     DescriptorInputError,
     anchor_points,
-    binary_patterns,
-    describe,
-    mirror,
-    uniform_bins,
 )
 
 
@@ -66,7 +66,7 @@ def test_patterns_ignore_exposure_and_contrast():
 
 def test_a_patch_is_the_histogram_of_its_cells():
     chips, landmarks = draw(1, 3, 150, 150), 75 + 20 * draw(1, 68, 2, seed=1)
-    found = describe(chips, landmarks)
+    found = describe_patterns(chips, landmarks)
     assert found.shape == (1, len(SIZES), len(POINTS), CELLS**2 * BINS)
     bins = binary_patterns(to_grey(chips))[0]
     x, y = (int(np.ceil(v)) for v in anchor_points(landmarks)[0, 3].tolist())
@@ -80,24 +80,15 @@ def test_a_patch_is_the_histogram_of_its_cells():
 
 
 def test_every_cell_is_a_unit_vector():
-    found = describe(draw(2, 3, 150, 150), 150 * draw(2, 68, 2, seed=1))
+    found = describe_patterns(draw(2, 3, 150, 150), 150 * draw(2, 68, 2, seed=1))
     cells = found.view(2, len(SIZES), len(POINTS), CELLS**2, BINS)
     assert torch.allclose(cells.square().sum(-1), torch.ones(()), atol=1e-4)
 
 
 def test_faces_are_described_one_by_one():
     chips, landmarks = draw(3, 3, 150, 150), 150 * draw(3, 68, 2, seed=1)
-    together = describe(chips, landmarks)
-    assert torch.equal(together[1:2], describe(chips[1:2], landmarks[1:2]))
-
-
-def test_the_mirror_image_of_the_mirror_image_is_the_face():
-    chips, landmarks = draw(1, 3, 150, 150), 150 * draw(1, 68, 2, seed=1)
-    again = mirror(*mirror(chips, landmarks))
-    assert torch.equal(again[0], chips)
-    assert torch.allclose(again[1], landmarks, atol=1e-4)
-    assert sorted(MIRRORED) == list(range(68))
-    assert [MIRRORED[i] for i in (36, 48, 0, 30)] == [45, 54, 16, 30]
+    together = describe_patterns(chips, landmarks)
+    assert torch.equal(together[1:2], describe_patterns(chips[1:2], landmarks[1:2]))
 
 
 @pytest.mark.parametrize(
@@ -111,4 +102,4 @@ def test_the_mirror_image_of_the_mirror_image_is_the_face():
 )
 def test_what_cannot_be_described_is_refused(chips, landmarks):
     with pytest.raises(DescriptorInputError, match="expected"):
-        describe(chips, landmarks)
+        describe_patterns(chips, landmarks)

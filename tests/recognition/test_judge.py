@@ -4,8 +4,6 @@ import torch
 import torch.nn.functional as F
 
 from visage.recognition.chips import chip_landmarks
-from visage.recognition.high_dimensional_lbp import describe
-from visage.recognition.joint_bayesian import JointBayesian
 from visage.recognition.judge import (
     JUDGES,
     Judge,
@@ -15,14 +13,7 @@ from visage.recognition.judge import (
     pair_scores,
     threshold_at,
 )
-from visage.recognition.lbp_recogniser import (
-    DIM,
-    KEPT,
-    PATCH,
-    PATCHES,
-    LBPRecogniser,
-    principal_components,
-)
+from visage.recognition.landmark_recogniser import DIM, LandmarkRecogniser
 from visage.recognition.light_cnn import LightCNN, LightCNNEncoder
 
 
@@ -31,54 +22,25 @@ def draw(*shape, seed=0):
 
 
 @pytest.fixture(scope="module")
-def patterns():
+def patches():
     """A recogniser with random maps: its arithmetic needs no people."""
-    recogniser = LBPRecogniser()
+    recogniser = LandmarkRecogniser()
     for number, (name, buffer) in enumerate(recogniser.named_buffers()):
         buffer.copy_(draw(*buffer.shape, seed=number) * (1.0 if name == "ratio" else 0.02))
     return recogniser
 
 
 @pytest.fixture(scope="module")
-def judge(patterns):
+def judge(patches):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = LightCNN()
-    return Judge(LightCNNEncoder(network), patterns, (2.0, 0.5))
+    return Judge(LightCNNEncoder(network), patches, (2.0, 0.5))
 
 
 @pytest.fixture(scope="module")
 def looks():
     return Looks(F.normalize(draw(6, 256) - 0.5), draw(6, DIM, seed=1) - 0.5)
-
-
-def test_patterns_are_compressed_patch_by_patch(patterns):
-    chips, landmarks = draw(1, 3, 150, 150), 150 * draw(1, 68, 2, seed=1)
-    described = describe(chips, landmarks).view(PATCHES, PATCH)
-    compressed = []
-    for patch in range(PATCHES):
-        basis = patterns.patch_bases[patch * KEPT : (patch + 1) * KEPT]
-        mean = patterns.patch_means[patch * PATCH : (patch + 1) * PATCH]
-        compressed.append(basis @ (described[patch] - mean))
-    expected = patterns.projection @ torch.cat(compressed) - patterns.offset
-    assert torch.allclose(patterns.embed(chips, landmarks)[0], expected, rtol=1e-3, atol=1e-3)
-
-
-def test_patterns_are_scored_by_joint_bayesian(patterns, looks):
-    model = JointBayesian(torch.zeros(DIM), torch.eye(DIM), patterns.ratio)
-    scores = patterns.score(looks.patterns, looks.patterns)
-    one_by_one = model.score(looks.patterns[1], looks.patterns[4])
-    assert float(scores[1, 4]) == pytest.approx(float(one_by_one), abs=1e-4)
-
-
-def test_principal_components_are_those_of_a_singular_value_decomposition():
-    values = draw(30, 5) @ torch.diag(torch.tensor([5.0, 4, 3, 2, 1]))
-    values -= values.mean(0)
-    found = principal_components(values, 3)
-    _, _, directions = torch.linalg.svd(values, full_matrices=False)
-    assert (found * directions[:3]).sum(1).abs() == pytest.approx([1, 1, 1], abs=1e-4)
-    with pytest.raises(ValueError, match="6 components"):
-        principal_components(values, 6)
 
 
 def test_looks_are_the_same_for_bytes_and_numbers(judge):
@@ -87,7 +49,7 @@ def test_looks_are_the_same_for_bytes_and_numbers(judge):
     whole = judge.look(chips, landmarks)
     parts = judge.look(chips.float() / 255, landmarks, batch=2)
     assert torch.allclose(whole.light_cnn, parts.light_cnn, atol=1e-5)
-    assert torch.allclose(whole.patterns, parts.patterns, atol=1e-4)
+    assert torch.allclose(whole.patches, parts.patches, atol=1e-4)
     assert whole.light_cnn.norm(dim=1) == pytest.approx([1, 1, 1], abs=1e-5)
 
 
@@ -101,17 +63,17 @@ def test_landmarks_are_found_where_none_are_given(judge):
     chips = draw(1, 3, 150, 150)
     landmarks = chip_landmarks(chips)
     assert landmarks.shape == (1, 68, 2)
-    assert torch.equal(judge.look(chips).patterns, judge.look(chips, landmarks).patterns)
+    assert torch.equal(judge.look(chips).patches, judge.look(chips, landmarks).patches)
     elsewhere = judge.look(chips, torch.full((1, 68, 2), 75.0))
-    assert not torch.allclose(elsewhere.patterns, judge.look(chips).patterns, atol=1e-2)
+    assert not torch.allclose(elsewhere.patches, judge.look(chips).patches, atol=1e-2)
 
 
 def test_both_is_the_weighted_sum(judge, looks):
-    network, patterns, both = (judge.scores(looks, looks[:2], by) for by in JUDGES)
+    network, patches, both = (judge.scores(looks, looks[:2], by) for by in JUDGES)
     assert both.shape == (6, 2)
-    assert torch.allclose(both, 2.0 * network + 0.5 * patterns, atol=1e-4)
+    assert torch.allclose(both, 2.0 * network + 0.5 * patches, atol=1e-4)
     assert torch.allclose(network, looks.light_cnn @ looks.light_cnn[:2].mT)
-    with pytest.raises(JudgeInputError, match="light_cnn, patterns, both"):
+    with pytest.raises(JudgeInputError, match="light_cnn, patches, both"):
         judge.scores(looks, looks, "dlib")
 
 

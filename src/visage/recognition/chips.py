@@ -8,6 +8,7 @@ recogniser cannot tell by the cutting where a face came from.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,17 @@ class Chips:
             torch.cat([self.chips, other.chips]),
             torch.cat([self.landmarks, other.landmarks]),
         )
+
+
+def first_of_each(chips: Chips, most: int) -> Chips:
+    """The first ``most`` chips of each person, in the same order."""
+    seen = Counter[str]()
+    rows = []
+    for row, person in enumerate(chips.people.tolist()):
+        seen[person] += 1
+        if seen[person] <= most:
+            rows.append(row)
+    return chips[np.array(rows, dtype=int)]
 
 
 def chip_landmarks(chips: Tensor) -> Tensor:

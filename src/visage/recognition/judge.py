@@ -1,7 +1,7 @@
 """The foreign judge: whether two faces show one person, by recognisers that took no part.
 
 A face that was made to suit one recogniser proves nothing by suiting it. The judge is two others:
-the Light CNN that was trained here, and local binary patterns with joint Bayesian; neither has seen
+the Light CNN that was trained here, and the `LandmarkRecogniser`, no network; neither has seen
 anything of dlib's network, nor of the other. Each can be asked alone, and both together.
 
 Faces are dlib's 150-pixel chips, photographs and reconstructions alike. Scores grow with likeness.
@@ -22,11 +22,11 @@ from torch import Tensor
 from visage import checkpoints
 from visage.recognition.chips import chip_landmarks
 from visage.recognition.encoder import embed_mirrored
-from visage.recognition.lbp_recogniser import LBPRecogniser
+from visage.recognition.landmark_recogniser import LandmarkRecogniser
 from visage.recognition.light_cnn import LightCNNEncoder
 
-By = Literal["light_cnn", "patterns", "both"]
-JUDGES: tuple[By, ...] = ("light_cnn", "patterns", "both")
+By = Literal["light_cnn", "patches", "both"]
+JUDGES: tuple[By, ...] = ("light_cnn", "patches", "both")
 
 
 class JudgeInputError(ValueError):
@@ -39,18 +39,18 @@ class Looks:
 
     Attributes:
         light_cnn: (N, 256), unit length, mean of the face's and its mirror image's embedding.
-        patterns: (N, 200), coordinates of `LBPRecogniser`.
+        patches: (N, 200), coordinates of `LandmarkRecogniser`.
     """
 
     light_cnn: Tensor
-    patterns: Tensor
+    patches: Tensor
 
     def __len__(self) -> int:
         return len(self.light_cnn)
 
     def __getitem__(self, rows: slice | Tensor) -> Looks:
         """Some of the faces."""
-        return Looks(self.light_cnn[rows], self.patterns[rows])
+        return Looks(self.light_cnn[rows], self.patches[rows])
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Judge:
     """Two recognisers; see the module, and `load_judge`."""
 
     light_cnn: LightCNNEncoder
-    patterns: LBPRecogniser
+    patches: LandmarkRecogniser
     weights: tuple[float, float] = (1.0, 0.0)
     """Of the cosine and of the log likelihood ratio in "both"; see `fit_weights`."""
 
@@ -83,13 +83,13 @@ class Judge:
             some = some.float() / 255 if some.dtype == torch.uint8 else some
             points = chip_landmarks(some) if landmarks is None else landmarks[start : start + batch]
             embeddings.append(F.normalize(embed_mirrored(self.light_cnn, some)))
-            coordinates.append(self.patterns.embed(some, points))
+            coordinates.append(self.patches.embed(some, points))
         return Looks(torch.cat(embeddings), torch.cat(coordinates))
 
     def scores(self, a: Looks, b: Looks, by: By = "both") -> Tensor:
         """Likeness of each of A with each of B faces: (A, B).
 
-        The cosine of the Light CNN, the log likelihood ratio of the patterns, or their weighted
+        The cosine of the Light CNN, the log likelihood ratio of the patches, or their weighted
         sum, a logit whose weights were fitted on people whom neither recogniser was trained on.
 
         Raises:
@@ -100,8 +100,8 @@ class Judge:
         cosines = a.light_cnn @ b.light_cnn.mT
         if by == "light_cnn":
             return cosines
-        ratios = self.patterns.score(a.patterns, b.patterns)
-        if by == "patterns":
+        ratios = self.patches.score(a.patches, b.patches)
+        if by == "patches":
             return ratios
         return self.weights[0] * cosines + self.weights[1] * ratios
 
@@ -112,10 +112,10 @@ def load_judge() -> Judge:
     Raises:
         visage.checkpoints.CheckpointError: a recogniser's weights are missing or damaged.
     """
-    patterns = LBPRecogniser()
-    metrics = checkpoints.load_into(patterns, patterns.name).metrics
-    weights = (metrics["weight_light_cnn"], metrics["weight_patterns"])
-    return Judge(LightCNNEncoder.from_checkpoint(), patterns.eval(), weights)
+    patches = LandmarkRecogniser()
+    metrics = checkpoints.load_into(patches, patches.name).metrics
+    weights = (metrics["weight_light_cnn"], metrics["weight_patches"])
+    return Judge(LightCNNEncoder.from_checkpoint(), patches.eval(), weights)
 
 
 def pair_scores(judge: Judge, looks: Looks, people: np.ndarray, by: By) -> tuple[Tensor, Tensor]:
@@ -176,7 +176,7 @@ def fit_weights(
     Pairs of one person and of two weigh as much as a whole.
 
     Args:
-        same: scores of pairs of one person, by the Light CNN and by the patterns, (S,) each.
+        same: scores of pairs of one person, by the Light CNN and by the patches, (S,) each.
         different: the same of pairs of different people, (M,) each.
     """
     positive, negative = (torch.stack(scores, 1).double().numpy() for scores in (same, different))

@@ -58,20 +58,19 @@ def side_of(name: str) -> Side:
     return "development" if number % 10 == 0 else "train"
 
 
-def photographs(lfw: LFW, side: Side, *, single: bool, most: int | None = None) -> list[Photo]:
+def photographs(lfw: LFW, side: Side, *, single: bool) -> list[Photo]:
     """Photographs of people on one side, those with one photograph or those with several.
 
     Args:
         lfw: the data set, opened.
         side: of `side_of`.
         single: whether people with one photograph are meant.
-        most: the first so many of each person; all if None.
     """
     return [
         (name, number)
         for name, numbers in lfw.people().items()
         if side_of(name) == side and (len(numbers) == 1) == single
-        for number in numbers[:most]
+        for number in numbers
     ]
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from visage.ledger import Experiment, Profile, Result, Row, current_revision, describe_device
 from visage.photos.lfw import open_lfw
-from visage.recognition.chips import Chips, lfw_chips, synthetic_chips
+from visage.recognition.chips import Chips, first_of_each, lfw_chips, synthetic_chips
 from visage.recognition.encoder import Encoder, embed_mirrored
 from visage.recognition.judge import JUDGES, load_judge, pair_scores, threshold_at
 from visage.recognition.light_cnn_data import Side, photographs
@@ -53,12 +53,13 @@ def portraits(side: Side, *, most: int = EACH, people: int | None = None) -> Chi
 
     Args:
         side: whose.
-        most: photographs of one person.
+        most: the first so many photographs of each person.
         people: photographs of each kind at most, for a quick look; all if None.
     """
     lfw = open_lfw()
-    several, single = (photographs(lfw, side, single=s, most=most) for s in (False, True))
-    return lfw_chips(lfw, several[:people]) + lfw_chips(lfw, single[:people])
+    several, single = (photographs(lfw, side, single=s)[:people] for s in (False, True))
+    # Cut all and choose afterwards: chips are remembered by the list that they are in.
+    return first_of_each(lfw_chips(lfw, several), most) + lfw_chips(lfw, single)
 
 
 def strangers(people: int = 100, shots: int = 4) -> Chips:
@@ -124,9 +125,9 @@ def reproduce_light_cnn(profile: Profile, seed: int) -> tuple[Result, Figure]:
             "each group. Nobody of either was trained on or chosen by: recognisers learned from "
             "nine tenths of the training side, the weights of both together from the other tenth. "
             "Chips by dlib's 68 landmarks (true ones for synthetic people). light_cnn: cosine of "
-            "mirror-averaged embeddings; patterns: local binary patterns at 27 landmarks and 5 "
-            "scales with joint Bayesian; both: their weighted sum. A threshold is the score that "
-            "at most the rate's share of pairs of different people reach."
+            "mirror-averaged embeddings; patches: local binary patterns and gradients at 27 "
+            "landmarks and 5 scales with joint Bayesian; both: their weighted sum. A threshold is "
+            "the score that at most the rate's share of pairs of different people reach."
         ),
         profile=profile,
         seed=seed,
@@ -158,10 +159,10 @@ def _figure(found: dict[str, Measured]) -> Figure:
     rates = np.geomspace(1e-4, 1, 200)[:-1]
     styles = {
         "light_cnn": ("#D55E00", "--"),
-        "patterns": ("#009E73", ":"),
+        "patches": ("#009E73", ":"),
         "both": ("#0072B2", "-"),
     }
-    names = {"light_cnn": "Light CNN", "patterns": "patterns", "both": "both together"}
+    names = {"light_cnn": "Light CNN", "patches": "landmarks' patches", "both": "both together"}
     for by, measured in found.items():
         able = rates[rates * len(measured.different) >= 1]
         colour, style = styles[by]
