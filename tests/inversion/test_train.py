@@ -37,7 +37,7 @@ def recipe(problem, steps=6):
     return network_recipe(
         "tiny_network",
         lambda: problem,
-        lambda: references,
+        lambda targets: references,
         network=SHAPE,
         objective=OBJECTIVE,
         config=config,

@@ -125,7 +125,7 @@ class ExpectedFace(FaceNetwork):
         Args:
             targets: (B, dim), for a guide of its own each; None is the mean face for all.
         """
-        guide = self.mean_face if targets is None else self(targets)
+        guide = self.mean_face if targets is None else self(targets).float()
         colours = ColourStatistics(self.colour_mean, self.colour_covariance.view(3, 3))
         return References(guide=guide, bands=self.bands.view(_BANDS, 3), colours=colours)
 

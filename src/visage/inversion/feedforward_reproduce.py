@@ -51,9 +51,9 @@ def paint(network: nn.Module, targets: Tensor) -> Tensor:
 @torch.no_grad()
 def losses(study: Study, images: Tensor, targets: Tensor) -> Tensor:
     """L (B,), the mean over fixed moves of the image."""
-    objective = Objective(study.encoder, OBJECTIVE, study.known.references())
     jitter, found = Jitter(), []
     for some, wanted in zip(images.split(32), targets.split(32), strict=True):
+        objective = Objective(study.encoder, OBJECTIVE, study.known.references(wanted))
         each = [
             objective.evaluate(some, wanted, similarities=jitter.draws([move], 0)).total()
             for move in range(_MOVES)
@@ -159,7 +159,8 @@ def reproduce_fig10(profile: Profile, seed: int) -> tuple[Result, Figure]:
     people = _unseen(study, count)
     targets = people.embeddings
     config = replace(ROBUST, objective=OBJECTIVE, steps=steps)
-    made = study.descend(targets, config, pixels=study.known.pixels(), seed=seed, name="fig10")
+    made = study.descend(targets, config, study.known.references(targets), seed=seed,
+                         pixels=study.known.pixels(), name="fig10")  # fmt: skip
     painted = paint(load_network(FILTERS[-1]), targets)
     iterative = losses(study, made.images, targets)
     forward = losses(study, painted, targets)

@@ -37,7 +37,7 @@ _SCALES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 def _sizes(profile: Profile) -> tuple[int, int]:
     """People and steps."""
-    return (24, 200) if profile == "full" else (4, 20)
+    return (16, 200) if profile == "full" else (4, 20)
 
 
 @lru_cache(maxsize=2)

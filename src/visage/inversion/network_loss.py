@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 
 import torch
 from torch import Generator, Tensor, nn
@@ -20,7 +19,7 @@ class NetworkLoss:
 
     Args:
         problem: makes the encoder and the examples, once they are needed.
-        references: makes the guide, bands and colours, likewise.
+        references: of targets (B, dim): the guide of each, bands, colours.
         config: weights.
         jitter: how pictures are moved before the encoder sees them.
     """
@@ -28,51 +27,48 @@ class NetworkLoss:
     def __init__(
         self,
         problem: Callable[[], Problem],
-        references: Callable[[], References],
+        references: Callable[[Tensor], References],
         config: ObjectiveConfig,
         jitter: Jitter | None,
     ):
         self.problem, self.references = problem, references
         self.config, self.jitter = config, jitter
-        self.objective = lru_cache(maxsize=2)(self._objective)
 
     def __call__(
         self, network: nn.Module, targets: Tensor, generator: Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean loss over targets (B, dim), and its terms."""
-        objective = self.objective(targets.device)
-        return self._evaluated(objective, network(targets), targets, generator)
+        return self._evaluated(network(targets), targets, self._known(targets), generator)
+
+    @torch.no_grad()
+    def _known(self, targets: Tensor) -> References:
+        return self.references(targets)
 
     def _evaluated(
-        self, objective: Objective, images: Tensor, targets: Tensor, generator: Generator
+        self, images: Tensor, targets: Tensor, known: References, generator: Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        similarities = None
+        encoder, similarities = self.problem().encoder.to(targets.device), None
         if self.jitter is not None:
             seed = int(torch.randint(2**31, (), generator=generator, device=generator.device))
-            # One move for all, so that the one guide is embedded once.
+            # One move for all, so that one guide for all is embedded once.
             similarities = self.jitter.draws([seed], 0).to(targets.device)
+        objective = Objective(encoder, self.config, known)
         found = objective.evaluate(images.float(), targets, similarities=similarities)
-        distance = self.problem().encoder.distance(found.embeddings.detach(), targets)
+        distance = encoder.distance(found.embeddings.detach(), targets)
         terms = {name: value.mean() for name, value in found.terms.items()}
         return found.total().mean(), terms | {"distance": distance.mean()}
 
-    def _objective(self, device: torch.device) -> Objective:
-        known = self.references()
-        known = replace(known, guide=known.guide.to(device), bands=known.bands.to(device))
-        return Objective(self.problem().encoder.to(device), self.config, known)
-
 
 class GuidedNetworkLoss(NetworkLoss):
-    """The same, with a guide of its own for every target (section 4.2)."""
+    """The same for a network that is given its guide (section 4.2)."""
 
     def __call__(
         self, network: nn.Module, batch: tuple[Tensor, Tensor], generator: Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The mean loss over targets (B, dim) and guides (B, 3, S, S), and its terms."""
         targets, guides = batch
-        known = self.objective(targets.device)
-        own = Objective(known.encoder, self.config, replace(known.references, guide=guides))
-        return self._evaluated(own, network(targets, guides), targets, generator)
+        known = replace(self._known(targets), guide=guides)
+        return self._evaluated(network(targets, guides), targets, known, generator)
 
 
 def measure(network: nn.Module, problem: Problem) -> dict[str, float]:

@@ -36,7 +36,7 @@ _PULL = 0.12  # of the guide: its pose has to stay
 
 def reproduce_fig4(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """Each of some people transferred to the picture of the next one."""
-    start, (count, steps) = time.perf_counter(), ((24, 200) if profile == "full" else (4, 20))
+    start, (count, steps) = time.perf_counter(), ((16, 200) if profile == "full" else (4, 20))
     study = Study.standard()
     source = chosen_examples(synthetic_examples(study.encoder, "test", 100), range(count))
     guides = (source.chips.float() / 255).roll(-1, 0)
@@ -70,7 +70,7 @@ def reproduce_fig4(profile: Profile, seed: int) -> tuple[Result, Figure]:
 
 def reproduce_fig5(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """Several people on guides that are nobody: a drawn face, and the mean face."""
-    start, (count, steps) = time.perf_counter(), ((24, 200) if profile == "full" else (4, 20))
+    start, (count, steps) = time.perf_counter(), ((16, 200) if profile == "full" else (4, 20))
     study = Study.standard()
     source = chosen_examples(synthetic_examples(study.encoder, "test", 100), range(count))
     guides = {"drawn": drawn_face(study.encoder.crop), "mean": study.known.mean_face}
