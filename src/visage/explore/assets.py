@@ -18,6 +18,14 @@ def _locator(path: Path) -> None:
     export_locator(load_locator(), path)
 
 
+def _inversion_network(path: Path) -> None:
+    from visage.explore.inversion_network_explorer import FILTERS
+    from visage.explore.onnx_export import export_face_network
+    from visage.inversion.feedforward_reproduce import load_network
+
+    export_face_network(load_network(FILTERS), path)
+
+
 def _face_basis(path: Path) -> None:
     from visage.explore.face_basis import export_face
 
@@ -29,5 +37,6 @@ def _face_basis(path: Path) -> None:
 ASSETS: dict[str, Callable[[Path], None]] = {
     "dlib_resnet.onnx": _dlib_resnet,
     "locator.onnx": _locator,
+    "inversion_network.onnx": _inversion_network,
     "face_basis.bin": _face_basis,
 }

@@ -43,6 +43,17 @@ def export_locator(locator: nn.Module, path: Path) -> None:
     _export(locator, torch.zeros(2, 3, 96, 96), path, ["crops"], ["points", "logit"])
 
 
+def export_face_network(network: nn.Module, path: Path) -> None:
+    """Write a network of part I as ONNX: `embeddings` (B, dim) to `faces` (B, 3, S, S) in [0, 1].
+
+    Args:
+        network: `visage.inversion.networks.FaceNetwork`.
+        path: the file to write; its folder must exist.
+    """
+    example = torch.zeros(2, network.config.dim)
+    _export(network, example, path, ["embeddings"], ["faces"])
+
+
 def _export(
     module: nn.Module, example: Tensor, path: Path, inputs: Sequence[str], outputs: Sequence[str]
 ) -> None:
