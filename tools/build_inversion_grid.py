@@ -1,9 +1,9 @@
 """What the explorers of part I show: `python -m tools.build_inversion_grid`.
 
-Writes ``book/_static/inversion``: `grid.webp` and `grid.json`, three people reconstructed under
-every pair of weights, and `people.json`, between whom the trained network's explorer walks. All of
-them are synthetic test people. Needs about half an hour of one core, keeps what is finished below
-``_build``, and starts over where the guide, the people or the settings have changed.
+Writes ``src/visage/explore/inversion``: `grid.webp` and `grid.json`, three people reconstructed
+under every pair of weights, and `people.json`, between whom the trained network's explorer walks.
+All of them are synthetic test people. Needs about ten minutes of one core, keeps what is finished
+below ``_build``, and starts over where the guide, the people or the settings have changed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from tools.book import REPOSITORY, Book
+from tools.book import Book
 from visage.checkpoints import CheckpointError
+from visage.explore.inversion_data import FOLDER
 from visage.files import written_whole
 from visage.inversion.examples import Examples, synthetic_examples
 from visage.inversion.expected_face import load_expected_face
@@ -36,8 +37,6 @@ from visage.inversion.reconstruct import reconstruct
 from visage.inversion.reconstruction_config import ReconstructionConfig
 from visage.ledger import current_revision
 from visage.recognition.encoder import Encoder, load_encoder
-
-FOLDER = REPOSITORY / "book" / "_static" / "inversion"
 
 # Weights beside an embedding weight of 1. Adam's path is the same when all weights are multiplied
 # by one number, so that two ratios are all that three weights can say.

@@ -18,6 +18,12 @@ def _locator(path: Path) -> None:
     export_locator(load_locator(), path)
 
 
+def _inversion_grid(path: Path) -> None:
+    from visage.explore.inversion_data import inversion_file
+
+    path.write_bytes(inversion_file("grid.webp").read_bytes())
+
+
 def _inversion_network(path: Path) -> None:
     from visage.explore.inversion_network_explorer import FILTERS
     from visage.explore.onnx_export import export_face_network
@@ -37,6 +43,7 @@ def _face_basis(path: Path) -> None:
 ASSETS: dict[str, Callable[[Path], None]] = {
     "dlib_resnet.onnx": _dlib_resnet,
     "locator.onnx": _locator,
+    "inversion_grid.webp": _inversion_grid,
     "inversion_network.onnx": _inversion_network,
     "face_basis.bin": _face_basis,
 }

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from visage.ledger import repository
+FOLDER = Path(__file__).parent / "inversion"
 
 
 class ExplorerDataError(FileNotFoundError):
@@ -11,22 +11,16 @@ class ExplorerDataError(FileNotFoundError):
 
 
 def inversion_file(name: str) -> Path:
-    """A file of ``book/_static/inversion``, which the site serves as it is.
+    """One of the files: `grid.webp`, `grid.json` or `people.json`.
 
     Raises:
         ExplorerDataError: it is not there.
     """
-    root = repository()
-    if root is None:
-        raise ExplorerDataError(
-            "this explorer shows files of the book, and the package is not installed from a "
-            "working copy; clone the repository and install it with pip install -e."
-        )
-    path = root / "book" / "_static" / "inversion" / name
+    path = FOLDER / name
     if not path.is_file():
         raise ExplorerDataError(
-            f"book/_static/inversion/{name} is missing; check it out again, or make it with "
-            "python -m tools.build_inversion_grid."
+            f"src/visage/explore/inversion/{name} is missing; check it out again, or make it in a "
+            "working copy with python -m tools.build_inversion_grid."
         )
     return path
 

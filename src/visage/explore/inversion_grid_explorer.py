@@ -21,8 +21,8 @@ class InversionGridExplorer(anywidget.AnyWidget):
     book's own files; in Jupyter and on Colab the kernel sends it.
 
     Args:
-        grid: `book/_static/inversion/grid.json`: for each of the people and under each pair of
-            weights the three terms, unweighted.
+        grid: `inversion/grid.json` beside this file: for each of the people and under each pair
+            of weights the three terms, unweighted.
         picture: the WebP that it belongs to.
     """
 

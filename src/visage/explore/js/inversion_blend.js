@@ -29,12 +29,12 @@ export function corners(row, column, rows, columns) {
 
 // The mean of tiles (RGBA bytes of one length) by their shares, written into `out`.
 export function blendTiles(tiles, cells, out) {
-  const some = cells.map(([cell, share]) => [tiles[cell], share]);
-  for (let i = 0; i < out.length; i++) {
-    let sum = 0;
-    for (const [tile, share] of some) sum += share * tile[i];
-    out[i] = Math.round(sum);
+  const sum = new Float32Array(out.length);
+  for (const [cell, share] of cells) {
+    const tile = tiles[cell];
+    for (let i = 0; i < sum.length; i++) sum[i] += share * tile[i];
   }
+  out.set(sum); // a clamped array rounds
   return out;
 }
 

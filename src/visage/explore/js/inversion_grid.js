@@ -21,7 +21,7 @@ const LIMITS = { embedding: [1e-5, 1], guide: [1e-2, 20], tv: [0.1, 2e4] };
 async function gridPicture(model, grid) {
   const root = staticRoot();
   if (root) {
-    const response = await fetch(new URL(`inversion/grid.webp?${grid.picture_sha256.slice(0, 12)}`, root));
+    const response = await fetch(new URL(`assets/inversion_grid.webp?${grid.picture_sha256.slice(0, 12)}`, root));
     if (!response.ok) throw new Error(`The pictures could not be loaded (${response.status}).`);
     return createImageBitmap(await response.blob());
   }
@@ -70,7 +70,11 @@ function render({ model, el }) {
     x: { range: [0.02, 20], ticks: [0.1, 1, 10], label: "guide term by itself: away from the mean face →" },
     y: { range: [0.004, 0.9], ticks: [0.01, 0.03, 0.1, 0.3], label: "distance from the embedding →" },
     threshold: grid.threshold,
-    onChoose: (row, column) => change({ guide: state.embedding * grid.guide_weights[row], tv: state.embedding * grid.tv_weights[column] }),
+    onChoose: (row, column) => {
+      const [own, tv] = [grid.guide_weights[row], grid.tv_weights[column]];
+      const embedding = Math.min(1, 1 / Math.max(own, tv)); // so that no slider is at its end before its weight is
+      change({ embedding, guide: embedding * own, tv: embedding * tv });
+    },
   });
   const small = (text, ...more) => html("p", { class: "vx-small" }, text, ...more);
   el.classList.add("vx", "vx-inversion");

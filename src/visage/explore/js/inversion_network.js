@@ -99,8 +99,9 @@ function render({ model, el }) {
       html("div", { class: "vx-stack" },
         html("fieldset", {}, html("legend", {}, "Done to the embedding"), sliders.scale.root, sliders.noise.root),
         html("div", { class: "vx-buttons" }, reseed, toggles.bits, toggles.mirror, reset),
-        html("div", {}, small("Its 128 numbers, less those of the mean face"), strip.root),
-        bars.root, html("div", { class: "vx-buttons" }, ask), verdict)),
+        html("div", {}, small("Its 128 numbers, less those of the mean face. σ is their spread over people."), strip.root),
+        bars.root, html("div", { class: "vx-buttons" }, ask), verdict,
+        small("The network was trained to satisfy this very recogniser. What another would say is another question."))),
     status);
 
   let [backend, seeing, busy, wanted, deviates] = [null, false, false, 0, null];
