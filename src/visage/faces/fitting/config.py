@@ -10,6 +10,7 @@ class FittingConfig:
     """How a fit goes; chosen on the world's validation people."""
 
     landmark_weight: float = 0.5  # below 1: their errors are not quite normal, and have outliers
+    regression_weight: float = 0.8  # below 1: pixels, landmarks and cascade see the same picture
     landmark_steps: int = 12  # before the pixels count
     pixel_weights: tuple[float, ...] = (0.03, 0.1, 0.3)  # one a level; neighbours are not
     # independent, nor are colours, so that each pixel is worth less than a whole one.

@@ -19,9 +19,11 @@ import torch
 from torch import Tensor
 
 from visage.faces.camera import WeakPerspective
+from visage.faces.fitting.cascade import Cascade
 from visage.faces.fitting.config import FittingConfig
 from visage.faces.fitting.priors import FittingPriors
-from visage.faces.fitting.problem import FittingProblem
+from visage.faces.fitting.problem import FittingProblem, check_input
+from visage.faces.fitting.regression import guess_faces
 from visage.faces.fitting.unknowns import FittingError, Unknowns
 from visage.faces.light import Light
 from visage.faces.shape import MorphableModel
@@ -58,6 +60,7 @@ def fit_faces(
     model: MorphableModel,
     priors: FittingPriors,
     config: FittingConfig = DEFAULT,
+    cascade: Cascade | None = None,
 ) -> Fit:
     """Fit the model to pictures, together but independently.
 
@@ -67,6 +70,7 @@ def fit_faces(
         model: the morphable model, not subdivided.
         priors: what is known beforehand, as `visage.faces.fitting.study` learns it.
         config: how.
+        cascade: of which `priors.regression` knows; None fits without.
 
     Returns:
         Fit; about a second a picture on one core.
@@ -74,7 +78,13 @@ def fit_faces(
     Raises:
         FittingError: a shape does not fit, landmarks hold NaN or no face, or no face in the frame.
     """
-    problem = FittingProblem(images, landmarks, model, priors, config)
+    check_input(images, landmarks)
+    guess = None
+    if cascade is not None:
+        if priors.regression is None:
+            raise FittingError("the priors do not know the cascade; learn its statistics first")
+        guess = guess_faces(cascade, model, images.float(), landmarks.float())
+    problem = FittingProblem(images, landmarks, model, priors, config, guess=guess)
     unknowns, history = problem.run(problem.start(), config.landmark_steps, None)
     unknowns, costs = _by_pixels(problem, unknowns)
     history += costs

@@ -1,5 +1,6 @@
 """The sum of squares that a fit lowers: landmarks, pixels and priors, and the steps downhill."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -8,8 +9,10 @@ from torch import Tensor
 from visage.faces.fitting.config import FittingConfig
 from visage.faces.fitting.landmarks import linearise_landmarks
 from visage.faces.fitting.light import light_numbers, light_prior, mean_light, search_light
+from visage.faces.fitting.mirror import Mirror
 from visage.faces.fitting.pixels import Appearance, Linearised, Pictures, PixelTerm, Sight
 from visage.faces.fitting.priors import FittingPriors
+from visage.faces.fitting.regression import Guess, RegressionTerm
 from visage.faces.fitting.steps import bounded_step, damped_step
 from visage.faces.fitting.surface import SurfacePoints, shape_directions, spread_points
 from visage.faces.fitting.unknowns import POSE, FittingError, Unknowns, pose_of_mean
@@ -34,12 +37,17 @@ class FittingProblem:
         priors: FittingPriors,
         config: FittingConfig,
         *,
+        guess: Guess | None = None,
         shape_known: bool = False,
     ):
         check_input(images, landmarks)
         self.images, self.landmarks = images.float(), landmarks.float()
         self.model, self.priors, self.config = model, priors, config
         self.shape_known = shape_known
+        self.guess = self.regression = None
+        if guess is not None:
+            self.guess = guess
+            self.regression = RegressionTerm(guess, priors.regression, Mirror.of(model))
         self.points: SurfacePoints = spread_points(model, len(priors.pixels.std))
         mean = self.points.at(priors.albedo.mean[None])[0]
         basis = self.points.at(priors.albedo.basis).permute(1, 2, 0).contiguous()
@@ -52,10 +60,15 @@ class FittingProblem:
                       len(priors.pixels.patterns)]  # fmt: skip
 
     def start(self) -> Unknowns:
-        """The mean face where the landmarks are, in an average light."""
+        """What the cascade says, or the mean face where the landmarks are, in an average light."""
         batch, _, height, width = self.images.shape
         shape, _, _, _, albedo, nuisance = (self.images.new_zeros(batch, n) for n in self.sizes)
-        camera = pose_of_mean(self.model, self.landmarks, height, width)
+        if self.guess is None:
+            camera = pose_of_mean(self.model, self.landmarks, height, width)
+        else:
+            modes = len(self.model.identity_basis)
+            shape, camera = self.guess.shape, self.guess.camera
+            shape = torch.cat([shape[:, :modes], shape[:, modes:].clamp(0, 1)], 1)
         light = mean_light(batch, self.config.first_radius, self.light)
         return Unknowns(shape, camera, light, albedo, nuisance)
 
@@ -174,12 +187,11 @@ class FittingProblem:
         """JᵀWJ (B, P, P), JᵀWr (B, P) and the cost (B,), priors included."""
         matrix, right, cost = self._prior(unknowns, everything=term is not None)
         if not self.shape_known:
-            jacobian, residual = self._landmark_term(unknowns)
-            last = jacobian.shape[2]
-            weight = self.config.landmark_weight
-            matrix[:, :last, :last] += weight * jacobian.mT @ jacobian
-            right[:, :last] += weight * (residual[:, None] @ jacobian)[:, 0]
-            cost = cost + weight * residual.square().sum(1)
+            for found, much, more in self._shape_terms(unknowns):
+                last = found.shape[2]
+                matrix[:, :last, :last] += found
+                right[:, :last] += much
+                cost = cost + more
         if term is not None:
             found = self.linearised(unknowns, term, sight)
             first = matrix.shape[1] - found.jacobian.shape[2]
@@ -193,12 +205,19 @@ class FittingProblem:
         """The pixels' term near the unknowns."""
         return term.linearise(unknowns, self.vertices(unknowns), sight)
 
-    def _landmark_term(self, unknowns: Unknowns) -> tuple[Tensor, Tensor]:
-        camera = unknowns.camera
+    def _shape_terms(self, unknowns: Unknowns) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Normal equations and costs of what speaks of shape and pose alone."""
+        camera, config = unknowns.camera, self.config
         chosen = self.model.landmark_vertices(camera.angles[:, 1])
         corners = self.vertices(unknowns).gather(1, chosen[..., None].expand(-1, -1, 3))
         moving = self.directions[:, chosen].permute(1, 2, 3, 0)
-        return linearise_landmarks(camera, corners, moving, self.landmarks, self.priors.landmarks)
+        found = linearise_landmarks(camera, corners, moving, self.landmarks, self.priors.landmarks)
+        yield _squared(*found, config.landmark_weight)
+        if self.regression is None:
+            return
+        matrix, right, cost = self.regression(unknowns.shape, camera)
+        weight = config.regression_weight
+        yield weight * matrix, weight * right, weight * cost
 
     def _prior(self, unknowns: Unknowns, *, everything: bool) -> tuple[Tensor, Tensor, Tensor]:
         """The priors' normal equations; with `everything`, of light and albedo too."""
@@ -207,8 +226,11 @@ class FittingProblem:
         precision = unknowns.shape.new_zeros(size, size)
         away = unknowns.shape.new_zeros(len(unknowns), size)
         shape, pose, light, tilt = torch.tensor(self.sizes[:4]).cumsum(0).tolist()
-        precision[:modes, :modes] = torch.eye(modes)
-        precision[modes:shape, modes:shape] = expression.precision
+        # What the cascade knows takes the place of what people and expressions are like.
+        known = 0 if self.regression is None else self.config.regression_weight
+        strength = max(1 - known, _NEGLIGIBLE)
+        precision[:modes, :modes] = strength * torch.eye(modes)
+        precision[modes:shape, modes:shape] = strength * expression.precision
         away[:, :modes] = -unknowns.shape[:, :modes]
         away[:, modes:shape] = expression.mean - unknowns.shape[:, modes:]
         precision[shape:pose, shape:pose] = _NEGLIGIBLE * torch.eye(POSE)
@@ -229,6 +251,13 @@ class FittingProblem:
         actions = slice(modes, self.sizes[0])
         step = bounded_step(matrix, right, damping, unknowns.shape[:, actions], actions)
         return unknowns.moved(step, modes)
+
+
+def _squared(jacobian: Tensor, residual: Tensor, weight: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Normal equations and cost of whitened residuals."""
+    right = (residual[:, None] @ jacobian)[:, 0]
+    cost = residual.square().sum(1)
+    return weight * jacobian.mT @ jacobian, weight * right, weight * cost
 
 
 def check_input(images: Tensor, landmarks: Tensor) -> None:

@@ -15,15 +15,22 @@ from visage.faces.camera import WeakPerspective
 from visage.faces.expressions import EXPRESSIONS, sample_expressions
 from visage.faces.fitting import FittingConfig, unexplained
 from visage.faces.fitting.albedo_model import learn_albedo
+from visage.faces.fitting.cascade import Cascade
 from visage.faces.fitting.landmarks import landmark_statistics
+from visage.faces.fitting.mirror import Mirror
 from visage.faces.fitting.pixels import PixelStatistics, learn_pixel_statistics
 from visage.faces.fitting.priors import FittingPriors, learn_expression
+from visage.faces.fitting.regression import (
+    RegressionStatistics,
+    guess_faces,
+    regression_statistics,
+)
 from visage.faces.light import Light
 from visage.faces.population import SPLITS, people, seed_of
 from visage.faces.portraits import Detail, portray
 from visage.faces.scene import render
 from visage.faces.shape import MorphableModel
-from visage.faces.shots import EVERYDAY, shots
+from visage.faces.shots import EVERYDAY, ShotRanges, shots
 from visage.faces.skin import skin_maps
 
 SIZE = 256
@@ -83,7 +90,14 @@ class Portraits:
 
 @torch.no_grad()
 def draw_portraits(
-    model: MorphableModel, seed: int, indices: Sequence[int], *, split: str
+    model: MorphableModel,
+    seed: int,
+    indices: Sequence[int],
+    *,
+    split: str,
+    size: int = SIZE,
+    ranges: ShotRanges = WEAK,
+    detail: Detail = _DETAIL,
 ) -> Portraits:
     """Take one picture of each person.
 
@@ -92,21 +106,24 @@ def draw_portraits(
         seed: of the world.
         indices: of the people.
         split: of `visage.faces.population.SPLITS`.
+        size: of the square pictures, pixels.
+        ranges: what shots are drawn from; weak perspective.
+        detail: how finely people are made.
     """
     drawn = [
-        _draw(model, seed, indices[start : start + _TOGETHER], split)
+        _draw(model, seed, indices[start : start + _TOGETHER], split, size, ranges, detail)
         for start in range(0, len(indices), _TOGETHER)
     ]
     return Portraits.joined(drawn)
 
 
-def _draw(model: MorphableModel, seed: int, indices: Sequence[int], split: str) -> Portraits:
+def _draw(model, seed, indices, split, size, ranges, detail) -> Portraits:
     persons = people(model, seed, indices, split=split)
     seeds = [seed_of(seed, SPLITS.index(split), index, 0) for index in indices]
-    taken = shots(model, persons, torch.tensor(seeds), SIZE, WEAK)
-    maps = skin_maps(model, persons.skin, _DETAIL.texture)
-    scene = portray(model, persons, taken, _DETAIL, maps=maps)
-    picture = render(model, scene, supersample=_DETAIL.supersample)
+    taken = shots(model, persons, torch.tensor(seeds), size, ranges)
+    maps = skin_maps(model, persons.skin, detail.texture)
+    scene = portray(model, persons, taken, detail, maps=maps)
+    picture = render(model, scene, supersample=detail.supersample)
     albedo = vertex_colours(model, maps.albedo)
     return Portraits(picture.image, persons.identity, taken.expression, taken.camera, taken.light,
                      albedo, picture.landmarks)  # fmt: skip
@@ -123,15 +140,21 @@ def vertex_colours(model: MorphableModel, texture: Tensor) -> Tensor:
 
 
 def learn_priors(
-    model: MorphableModel, portraits: Portraits, detected: Tensor, seed: int
+    model: MorphableModel,
+    portraits: Portraits,
+    detected: Tensor,
+    seed: int,
+    cascade: Cascade | None = None,
 ) -> FittingPriors:
     """Learn what a fit knows beforehand.
 
     Args:
         model: the morphable model.
-        portraits: of more than 60 people to learn from, none of whom is fitted later.
+        portraits: of more than 60 people to learn from, none of whom is fitted later, nor known to
+            the cascade.
         detected: (N, 68, 2), a detector's landmarks in their pictures.
         seed: of the expressions that are sampled.
+        cascade: whose guesses are measured too.
     """
     names, levels = _expressions(torch.Generator().manual_seed(seed))
     whose = torch.arange(_EXPRESSIONS)
@@ -141,6 +164,7 @@ def learn_priors(
         learn_expression(expression),
         landmark_statistics(detected, portraits.landmarks, portraits.camera),
         PixelStatistics.even(_POINTS, _UNTAUGHT_STD),
+        None if cascade is None else _measured(model, portraits, detected, cascade),
     )
     left = [
         unexplained(some.image, model, untaught, some.identity, some.expression, some.camera,
@@ -150,6 +174,12 @@ def learn_priors(
     residuals, seen = (torch.cat(parts) for parts in zip(*left, strict=True))
     patterns = min(_PATTERNS, len(portraits) // 4)
     return replace(untaught, pixels=learn_pixel_statistics(residuals, seen, patterns))
+
+
+def _measured(model, portraits, detected, cascade) -> RegressionStatistics:
+    guess = guess_faces(cascade, model, portraits.image, detected)
+    shape = torch.cat([portraits.identity, portraits.expression], 1)
+    return regression_statistics(guess, shape, portraits.camera, Mirror.of(model))
 
 
 def _expressions(generator: torch.Generator) -> tuple[list[str], Tensor]:

@@ -46,7 +46,7 @@ class Unknowns:
         shape = self.shape + step[:, : self.shape.shape[1]].clamp(-1.5, 1.5)
         shape = torch.cat([shape[:, :modes], shape[:, modes:].clamp(0, 1)], 1)
         rest = step[:, self.shape.shape[1] :]
-        new = replace(self, shape=shape, camera=_moved_camera(self.camera, rest[:, :POSE]))
+        new = replace(self, shape=shape, camera=moved_camera(self.camera, rest[:, :POSE]))
         rest = rest[:, POSE:]
         if not rest.shape[1]:
             return new
@@ -111,7 +111,8 @@ def pose_of_mean(
     return WeakPerspective(angles, shift, height, width, scale=scale)
 
 
-def _moved_camera(camera: WeakPerspective, step: Tensor) -> WeakPerspective:
+def moved_camera(camera: WeakPerspective, step: Tensor) -> WeakPerspective:
+    """The camera after a step (B, 6): turns about the view's axes, shifts (mm), log scale."""
     turn, shift, grow = step.split([3, 2, 1], 1)
     x, y, z = turn.clamp(-0.2, 0.2).unbind(1)
     zero = torch.zeros_like(x)
