@@ -9,10 +9,10 @@ const TERMS = ["embedding", "guide", "tv"];
 const START = { person: 0, embedding: 1, guide: 0.1, tv: 1e-3 };
 const PRESETS = {
   "Embedding alone": { embedding: 1, guide: 0, tv: 0 },
-  "+ smooth": { embedding: 1, guide: 0, tv: 1e-2 },
+  "+ total variation": { embedding: 1, guide: 0, tv: 1e-2 },
   "+ guide": { embedding: 1, guide: 0.1, tv: 1e-3 },
   "Guide wins": { embedding: 0.1, guide: 0.3, tv: 0 },
-  "Smoothness wins": { embedding: 0.1, guide: 0, tv: 0.1 },
+  "Total variation wins": { embedding: 0.1, guide: 0, tv: 0.1 },
 };
 const WAYS = { still: "held still (paper)", moved: "moved at every step" };
 // A photograph's own value of eq. 2 is of this order, so that a reader can tell rough from smooth.
@@ -52,7 +52,7 @@ function render({ model, el }) {
   const sliders = {
     embedding: faceSlider({ key: "embedding", name: "Embedding", range: [-1, 1], step: 0.02, format: (p) => brief(10 ** p), onInput: (p) => change({ embedding: 10 ** p }) }),
     ...Object.fromEntries(Object.entries(scales).map(([key, scale]) => [key, faceSlider({
-      key, name: key === "tv" ? "Smoothness" : "Guide", range: [0, Number(scale.top.toFixed(6))], step: 0.02, format: (p) => (p ? brief(scale.at(p)) : "off"), onInput: (p) => change({ [key]: scale.at(p) }),
+      key, name: key === "tv" ? "Total variation" : "Guide", range: [0, Number(scale.top.toFixed(6))], step: 0.02, format: (p) => (p ? brief(scale.at(p)) : "off"), onInput: (p) => change({ [key]: scale.at(p) }),
     })])),
   };
   const ways = choice("While it is descended, the picture is", grid.ways, WAYS, (way) => change({ way }));
@@ -64,7 +64,7 @@ function render({ model, el }) {
   const terms = termTable([
     { name: "Embedding", what: "‖F(p) − e‖²" },
     { name: "Guide", what: "activations, 4 layers" },
-    { name: "Smoothness", what: "total variation, eq. 2" },
+    { name: "Total variation", what: "roughness, eq. 2" },
   ]);
   const plot = tradePlot({
     x: { range: [0.02, 20], ticks: [0.1, 1, 10], label: "guide term by itself: away from the mean face →" },
@@ -89,7 +89,7 @@ function render({ model, el }) {
       html("div", { class: "vx-stack" },
         verdict, terms.root,
         small("Grey bars: the term, logarithmic. Coloured bars: its share of the loss."),
-        html("div", {}, small("Every knot is a computed picture: press one. ", html("span", { class: "vx-key-row" }, "Smoothness varies"), " · ", html("span", { class: "vx-key-column" }, "guide varies")), plot.root))),
+        html("div", {}, small("Every knot is a computed picture: press one. ", html("span", { class: "vx-key-row" }, "total variation varies"), " · ", html("span", { class: "vx-key-column" }, "guide varies")), plot.root))),
     status);
 
   let [sprite, frame] = [null, 0];

@@ -69,7 +69,7 @@ function render({ model, el }) {
 
   // What is done to the embedding.
   const sliders = {
-    scale: faceSlider({ key: "scale", name: "Exaggerate", range: [0, 2.5], step: 0.02, format: (v) => (v === 0 ? "mean face" : `${v.toFixed(2)}×`), onInput: (scale) => change({ scale }) }),
+    scale: faceSlider({ key: "scale", name: "Scale", range: [0, 2.5], step: 0.02, format: (v) => (v === 0 ? "mean face" : `${v.toFixed(2)}×`), onInput: (scale) => change({ scale }) }),
     noise: faceSlider({ key: "noise", name: "Noise", range: [0, 3], step: 0.02, format: (v) => `${v.toFixed(2)} σ`, onInput: (noise) => change({ noise }) }),
   };
   const button = (text, onclick) => html("button", { type: "button", class: "vx-button", onclick }, text);
