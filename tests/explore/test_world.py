@@ -83,3 +83,16 @@ def test_a_ledger_figure_is_shown(tmp_path, monkeypatch):
     path.write_text(json.dumps(entry | {"figure": None}))
     with pytest.raises(ledger.LedgerError, match="no figure"):
         world.figure_of("faces/x", alt="black", caption="look")
+
+
+def test_a_face_is_cut_out_of_the_middle_of_its_landmarks():
+    landmarks = torch.tensor([[[40.0, 50.0], [60.0, 70.0]]])
+    dot = torch.zeros(1, 3, 100, 100)
+    dot[..., 58:63, 48:53] = 1  # round the middle
+    cut = world.round_face([dot, 1 - dot], landmarks, size=34)
+    assert cut.shape == (2, 3, 34, 34)
+    assert cut[0, 0, 17, 17] == 1
+    assert cut[0, 0, 2, 2] == 0
+    torch.testing.assert_close(cut[1], 1 - cut[0])
+    edge = world.round_face([dot], landmarks - 45, size=20)  # beyond the picture: its edge goes on
+    assert edge.isfinite().all()

@@ -13,6 +13,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate, pad
 
 from visage import ledger
 from visage.explore.style import MUTED, ORANGE, Shown
@@ -216,3 +217,19 @@ def _drawn(model: MorphableModel, persons, taken: Shots) -> Tensor:
     # Finer than the size asks for: screens show two dots where a page has one pixel.
     scene = portray(model, persons, taken, Detail.of(2 * taken.camera.height))
     return render(model, scene, supersample=2).image
+
+
+def round_face(pictures: Sequence[Tensor], landmarks: Tensor, size: int = 240) -> Tensor:
+    """The same square round a face out of several pictures, (N, 3, size, size).
+
+    Args:
+        pictures: (1, 3, H, W) each, of one size.
+        landmarks: (1, 68, 2), pixels of them.
+        size: of the result.
+    """
+    low, high = landmarks[0].amin(0), landmarks[0].amax(0)
+    x, y = ((low + high) / 2).round().int().tolist()
+    half = int(0.85 * (high - low).max().item())
+    padded = [pad(picture, (half,) * 4, mode="replicate") for picture in pictures]
+    cut = [picture[..., y : y + 2 * half, x : x + 2 * half] for picture in padded]
+    return interpolate(torch.cat(cut), (size, size), mode="bilinear")
