@@ -105,8 +105,9 @@ def reproduce_foreign_judge(profile: Profile, seed: int) -> tuple[Result, Figure
         "person, which it accepts so often. "
         f"robust (no suffix): {steps} steps from the expected face, moved at every step; paper: "
         f"{_PAPER_STEPS} steps of section 5.1's settings from the mean face; network: one "
-        "pass, 50 filters; expected: the guide alone. bands: energies of an image's Laplacian bands within "
-        f"{_PATCH} pixels of the middle, finest first, in times of the source photographs'. "
+        "pass, 50 filters; expected: the guide alone. bands: energies of an image's Laplacian "
+        f"bands within {_PATCH} pixels of the middle, finest first, in times of the source "
+        "photographs'. "
         "Published rates are of other recognisers and protocols.",
         profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
