@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from visage.faces.dataset import SyntheticFaces
 from visage.faces.portraits import Detail
-from visage.inversion.acceptance import Bench, Judge
+from visage.inversion.acceptance import Bench
 from visage.inversion.defences import Defence, Noise, Nothing, Quantised, Rotated
 from visage.inversion.examples import Examples
 from visage.inversion.feedforward_reproduce import load_network, paint
@@ -26,7 +26,8 @@ from visage.ledger import Experiment, Profile, Result, Row
 from visage.photos.alignment import align
 from visage.photos.lfw import LFWNotFoundError
 from visage.recognition.encoder import embed_mirrored
-from visage.recognition.judge import load_judge
+from visage.recognition.judge import By, Looks, load_judge
+from visage.recognition.judge import Judge as TwoJudges
 from visage.recognition.verification import tar_at_far
 
 _PUBLISHED = {"type1_far_1e-3": 0.952, "type2_far_1e-3": 0.581}  # NBNet, Mai et al. 2019, LFW
@@ -99,7 +100,8 @@ def reproduce_foreign_judge(profile: Profile, seed: int) -> tuple[Result, Figure
         "58.1 % (type II); a mapping to StyleGAN2 46.1 % and 18.3 %.",
         f"{protocol}Rows _synthetic: {count} synthetic test people, two pictures each. type1: the "
         "image against that photograph; type2: against the other one. The judge (a Light CNN, and "
-        "local binary patterns with joint Bayesian, weighed together; see recognition/judge) was "
+        "patches of patterns and gradients with joint Bayesian, weighed together, and in the "
+        "rows _light_cnn and _patches each alone; see recognition/light_cnn) was "
         "trained on other people and took no part in any attack; its thresholds are set on all "
         "pairs of different people among these photographs. real_pairs: two photographs of one "
         "person, which it accepts so often. "
@@ -116,8 +118,24 @@ def reproduce_foreign_judge(profile: Profile, seed: int) -> tuple[Result, Figure
     return result, sheet([chips, *shown], ["true face", *images])
 
 
+@dataclass(frozen=True)
+class OneJudge:
+    """One of the judge's two recognisers, alone."""
+
+    judge: TwoJudges
+    by: By
+
+    def look(self, chips: Tensor) -> Looks:
+        """As both see them."""
+        return self.judge.look(chips)
+
+    def scores(self, a: Looks, b: Looks) -> Tensor:
+        """By this one."""
+        return self.judge.scores(a, b, self.by)
+
+
 def _attacks(
-    study: Study, judge: Judge, source: Examples, other: Examples, steps: int, seed: int,
+    study: Study, judge: TwoJudges, source: Examples, other: Examples, steps: int, seed: int,
     suffix: str, images: dict[str, Tensor] | None = None,
 ) -> list[Row]:  # fmt: skip
     bench = Bench.of(judge, source.chips, other.chips)
@@ -131,6 +149,12 @@ def _attacks(
         "expected": lambda: paint(study.known, targets),
     }
     rows = bench.real_rows(suffix)
+    alone = {
+        by: Bench.of(OneJudge(judge, by), source.chips, other.chips)
+        for by in ("light_cnn", "patches")
+    }
+    for by, one in alone.items():
+        rows += one.real_rows(f"_{by}{suffix}")
     for name, attack in attacks.items():
         made = attack()
         if images is not None:
@@ -140,6 +164,9 @@ def _attacks(
         if not tail:
             passed = [replace(row, paper=_PUBLISHED.get(row.name)) for row in passed]
         rows += [*passed, *study.closeness(made, targets, tail)]
+        if name == "robust":
+            for by, one in alone.items():
+                rows += one.rows(made, f"_{by}{suffix}")
         reached = study.encoder.distance(study.embed(made), other.embeddings)
         rows.append(mean_row(f"distance_to_other{tail}", reached, "", "lower"))
         rows += _band_rows(made, source.chips, tail)
