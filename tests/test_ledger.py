@@ -3,6 +3,7 @@ import math
 import subprocess
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
@@ -221,3 +222,13 @@ def test_the_revision_is_the_commit_and_says_when_files_differ(tmp_path, monkeyp
 
 def test_the_device_is_named():
     assert "threads" in ledger.describe_device()
+
+
+def test_a_large_figure_is_kept_as_webp():
+    figure = Figure(figsize=(6, 6))
+    noise = np.random.default_rng(0).random((900, 900, 3))
+    figure.subplots().imshow(noise)
+    path = ledger.record(RESULT, figure)
+    assert ledger.read(RESULT.id).figure == "lfw.webp"
+    assert path.with_suffix(".webp").stat().st_size > 10_000
+    assert not path.with_suffix(".png").exists()

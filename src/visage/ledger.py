@@ -14,6 +14,7 @@ True
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 Profile = Literal["fast", "full"]
 
 _ID = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9_-]*")
+_LARGE = 300_000  # bytes of a figure
 _FIGURE_SUFFIXES = (".png", ".svg", ".webp", ".jpg")
 
 
@@ -200,7 +202,8 @@ def record(result: Result, figure: Figure | str | Path | None = None) -> Path:
 
     Args:
         result: what to write.
-        figure: a matplotlib figure (saved as PNG) or the path of a picture (copied).
+        figure: a matplotlib figure (saved as PNG, as WebP if it is large) or the path of a picture
+            (copied).
 
     Returns:
         The path of the JSON file that stands.
@@ -332,12 +335,9 @@ def _known_fields(kind: type, content: object, path: Path) -> dict:
 
 def _write_figure(path: Path, figure: Figure | str | Path) -> str:
     if hasattr(figure, "savefig"):
-        target = path.with_suffix(".png")
-        with written_whole(target) as temporary:
-            figure.savefig(
-                temporary, format="png", dpi=150, bbox_inches="tight", metadata={"Software": None}
-            )
-        return target.name
+        png = io.BytesIO()
+        figure.savefig(png, format="png", dpi=150, bbox_inches="tight", metadata={"Software": None})
+        return _write_raster(path, png.getvalue())
     source = Path(figure)
     if not source.is_file() or source.suffix.lower() not in _FIGURE_SUFFIXES:
         raise LedgerError(
@@ -348,6 +348,20 @@ def _write_figure(path: Path, figure: Figure | str | Path) -> str:
     if not (target.exists() and target.samefile(source)):
         with written_whole(target) as temporary:
             shutil.copyfile(source, temporary)
+    return target.name
+
+
+def _write_raster(path: Path, png: bytes) -> str:
+    """As PNG; sheets of photographs as WebP, a tenth of the size: every clone pays for them."""
+    target, content = path.with_suffix(".png"), png
+    if len(png) > _LARGE:
+        from PIL import Image  # only to record
+
+        webp = io.BytesIO()
+        Image.open(io.BytesIO(png)).convert("RGB").save(webp, "webp", quality=90, method=6)
+        target, content = path.with_suffix(".webp"), webp.getvalue()
+    with written_whole(target) as temporary:
+        temporary.write_bytes(content)
     return target.name
 
 

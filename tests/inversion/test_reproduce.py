@@ -12,6 +12,7 @@ from visage.inversion import (
     leaks_reproduce,
     transfer_reproduce,
 )
+from visage.inversion.colour import ColourStatistics
 from visage.inversion.examples import Examples
 from visage.inversion.study import Study, chosen_examples
 from visage.photos.lfw import LFWNotFoundError
@@ -89,12 +90,14 @@ def test_figures_6_and_7_share_their_descents(few):
     assert rows(second)["contrast_tv_0.1"] > 0
 
 
-def test_stretching_uses_the_whole_range(generator):
-    images = 0.4 + 0.1 * torch.rand(2, 3, 20, 20, generator=generator)
-    wide = iterative_reproduce.stretched(images)
-    assert wide.flatten(1).quantile(0.01, 1) == pytest.approx([0.02, 0.02], abs=0.01)
-    assert wide.flatten(1).quantile(0.99, 1) == pytest.approx([0.98, 0.98], abs=0.01)
-    assert torch.isfinite(iterative_reproduce.stretched(torch.full((1, 3, 4, 4), 0.5))).all()
+def test_adjusted_images_have_the_colour_and_contrast_of_photographs(generator):
+    usual = ColourStatistics(torch.tensor([0.5, 0.4, 0.4]), 0.01 * torch.eye(3))
+    images = 0.2 + 0.01 * torch.randn(2, 3, 20, 20, generator=generator)
+    found = iterative_reproduce.adjusted(images, usual)
+    torch.testing.assert_close(found.mean((2, 3)), usual.mean.expand(2, 3), atol=0.01, rtol=0)
+    torch.testing.assert_close(found.std((2, 3)), torch.full((2, 3), 0.1), atol=0.01, rtol=0)
+    flat = iterative_reproduce.adjusted(torch.full((1, 3, 4, 4), 0.5), usual)
+    assert torch.isfinite(flat).all()
 
 
 def test_figure_8_measures_lengths(few):

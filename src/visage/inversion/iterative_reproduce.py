@@ -16,6 +16,7 @@ from torch import Tensor
 
 from visage.faces.population import people
 from visage.faces.shape import MorphableModel
+from visage.inversion.colour import ColourStatistics
 from visage.inversion.examples import Examples, synthetic_examples
 from visage.inversion.guides import choose_guide
 from visage.inversion.objective import ObjectiveConfig
@@ -199,24 +200,24 @@ def reproduce_fig7(profile: Profile, seed: int) -> tuple[Result, Figure]:
     study, made = Study.standard(), _tv_sweep(profile, seed)
     subjects = _people(study, count)
     strongest = [f"tv {weight:g}" for weight in list(made)[:3]]
-    rows, adjusted = [], {}
+    rows, changed = [], {}
     for weight, found in made.items():
-        images = stretched(found.images)
-        adjusted[weight] = images
+        images = adjusted(found.images, study.known.references().colours)
+        changed[weight] = images
         rows += [
             *study.closeness(images, subjects.embeddings, f"_tv_{weight:g}"),
             mean_row(f"contrast_tv_{weight:g}", found.images.std((1, 2, 3)), "", None),
         ]
     figure = sheet(
         [_pictures(subjects)[:_SHOWN], *(found.images[:_SHOWN] for found in made.values()),
-         *(images[:_SHOWN] for images in list(adjusted.values())[:3])],
+         *(images[:_SHOWN] for images in list(changed.values())[:3])],
         ["true face", *(f"tv {weight:g}" for weight in made), *(f"{n}, adj." for n in strongest)],
     )  # fmt: skip
     result = part_result(
         "fig7",
         "Strong total variation leaves subdued images; adjusted, they are faces.",
-        f"The images of fig6 ({count} people, {steps} steps), each stretched so that its 1st and "
-        "99th percentiles are 0.02 and 0.98; contrast: standard deviation of an image before that.",
+        f"The images of fig6 ({count} people, {steps} steps), each with the mean colour and "
+        "the contrast of photographs; contrast: standard deviation of an image before that.",
         profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
     return result, figure
@@ -235,10 +236,16 @@ def _tv_sweep(profile: Profile, seed: int):
     return made
 
 
-def stretched(images: Tensor) -> Tensor:
-    """Images (B, 3, S, S) with their 1st and 99th percentiles at 0.02 and 0.98."""
-    low, high = (images.flatten(1).quantile(q, dim=1)[:, None, None, None] for q in (0.01, 0.99))
-    return (0.02 + 0.96 * (images - low) / (high - low).clamp(min=1e-3)).clamp(0, 1)
+def adjusted(images: Tensor, usual: ColourStatistics) -> Tensor:
+    """Images (B, 3, S, S) with the mean colour of photographs, and their contrast.
+
+    One gain for all channels of an image, so that hues stay.
+    """
+    mean = images.mean((2, 3), keepdim=True)
+    apart = images - mean
+    contrast = usual.covariance.trace().div(3).sqrt()
+    gain = contrast / apart.std((1, 2, 3), keepdim=True).clamp(min=1e-3)
+    return (usual.mean.view(3, 1, 1) + gain * apart).clamp(0, 1)
 
 
 def _distance_curves(curves: dict[float, Tensor]) -> Figure:
