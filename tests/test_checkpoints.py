@@ -1,4 +1,6 @@
+import importlib.util
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -202,4 +204,8 @@ def test_every_shipped_checkpoint_loads(monkeypatch):
     for name in checkpoints.list_checkpoints():
         tensors, card = checkpoints.load_checkpoint(name)
         assert tensors
-        assert card.command.startswith("visage train ")
+        module = re.fullmatch(r"python -m (visage\.[a-z_.]+)", card.command)
+        if module:
+            assert importlib.util.find_spec(module[1]), name
+        else:
+            assert card.command.startswith("visage train "), name
