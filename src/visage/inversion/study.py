@@ -49,13 +49,12 @@ class Study:
         references: References | None = None,
         *,
         pixels: Pixels | None = None,
-        start: Tensor | None = None,
         seed: int = 0,
         name: str = "descending",
     ) -> Reconstruction:
         """Reconstruct targets (B, dim), some at a time, by the mean face if no guide is given.
 
-        A guide or start for each target goes with it.
+        A guide of its own for each target goes with it.
         """
         references, found = references or self.known.references(), []
         config = replace(config, seed=seed)
@@ -64,10 +63,7 @@ class Study:
             own = references
             if references.guide is not None and len(references.guide) > 1:
                 own = replace(references, guide=references.guide[some])
-            at = start if start is None or len(start) == 1 else start[some]
-            found.append(
-                reconstruct(self.encoder, targets[some], config, own, pixels=pixels, start=at)
-            )
+            found.append(reconstruct(self.encoder, targets[some], config, own, pixels=pixels))
         return Reconstruction(
             torch.cat([one.images for one in found]),
             {term: torch.cat([one.losses[term] for one in found], 1) for term in found[0].losses},
