@@ -8,10 +8,9 @@ from visage.inversion.expected_face import (
     ExpectedFace,
     PictureStream,
     expected_face_loss,
-    pyramid_distance,
 )
 from visage.inversion.guides import mean_guide
-from visage.inversion.laplacian_pyramid import collapse, laplacian_pyramid
+from visage.inversion.laplacian_pyramid import collapse, laplacian_pyramid, pyramid_distance
 from visage.inversion.networks import NetworkConfig
 from visage.inversion.spectrum import mean_band_energy
 

@@ -8,6 +8,7 @@ from visage.inversion.errors import InversionError
 from visage.inversion.gaussian_activations import gather_statistics, gaussian_regulariser
 from visage.inversion.guiding_image import guide_distance
 from visage.inversion.jitter import Jitter, moved
+from visage.inversion.laplacian_pyramid import pyramid_distance
 from visage.inversion.mirror import mirror_asymmetry
 from visage.inversion.objective import Objective, ObjectiveConfig, References
 from visage.inversion.spectrum import band_mismatch, mean_band_energy, spectrum_regulariser
@@ -25,6 +26,8 @@ ALL = ObjectiveConfig(
     bands_weight=0.6,
     mirror_weight=0.7,
     colour_weight=0.8,
+    guide_pixels_weight=0.9,
+    guide_pixels_levels=2,
 )
 
 
@@ -52,6 +55,7 @@ def test_every_term_is_its_function_times_its_weight(tiny, pictures, references)
         "bands": 0.6 * band_mismatch(images, references.bands, 1.2),
         "colour": 0.8 * colour_shift(images, references.colours),
         "mirror": 0.7 * mirror_asymmetry(images),
+        "guide_pixels": 0.9 * pyramid_distance(images, references.guide.expand_as(images), 2),
     }
     assert found.terms.keys() == expected.keys()
     for name, value in expected.items():

@@ -17,46 +17,16 @@ from torch import Generator, Tensor, nn
 
 from visage.checkpoints import load_into
 from visage.inversion.colour import ColourStatistics, colour_statistics
-from visage.inversion.errors import InversionError, check_images
 from visage.inversion.examples import Examples
 from visage.inversion.guides import mean_guide
-from visage.inversion.laplacian_pyramid import laplacian_pyramid
+from visage.inversion.laplacian_pyramid import pyramid_distance
 from visage.inversion.networks import FaceNetwork, NetworkConfig
 from visage.inversion.objective import References
 from visage.inversion.pixels import FourierPixels, logit
 from visage.inversion.spectrum import mean_band_energy
 
 NETWORK = NetworkConfig(filters=50, base=5)
-_LEVELS = 5
 _BANDS = 4
-
-
-def pyramid_distance(images: Tensor, pictures: Tensor, levels: int = _LEVELS) -> Tensor:
-    """Σ_j mean |L_j(p) − L_j(q)|, the mean absolute difference of every Laplacian band.
-
-    A mean over pixels alone is content with a blur, because the finest bands are the faintest.
-    (Bojanowski et al., 2018, "Optimizing the Latent Space of Generative Networks", sum likewise,
-    with other weights.)
-
-    Args:
-        images: (B, 3, H, W).
-        pictures: of the same shape.
-        levels: bands, beside the coarse rest.
-
-    Returns:
-        (B,), in units of the pixels.
-
-    >>> pyramid_distance(torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8), levels=1)
-    tensor([1.])
-    """
-    check_images(images)
-    if images.shape != pictures.shape:
-        raise InversionError(
-            f"images are {tuple(images.shape)} and pictures {tuple(pictures.shape)}; "
-            "give as many, of one size."
-        )
-    apart = laplacian_pyramid(images - pictures, levels)  # it is linear
-    return torch.stack([band.abs().mean((1, 2, 3)) for band in apart]).sum(0)
 
 
 class PictureStream:

@@ -162,3 +162,31 @@ def _matrices(length: int) -> tuple[np.ndarray, np.ndarray]:
         reflected = np.minimum(reflected, 2 * (length - 1) - reflected)
         np.add.at(blur, (places, reflected), tap / 16)
     return blur[::2].copy(), 2 * blur[:, ::2]
+
+
+def pyramid_distance(images: Tensor, pictures: Tensor, levels: int = 5) -> Tensor:
+    """Σ_j mean |L_j(p) − L_j(q)|, the mean absolute difference of every Laplacian band.
+
+    A mean over pixels alone is content with a blur, because the finest bands are the faintest.
+    (Bojanowski et al., 2018, "Optimizing the Latent Space of Generative Networks", sum likewise,
+    with other weights.)
+
+    Args:
+        images: (B, 3, H, W).
+        pictures: of the same shape.
+        levels: bands, beside the coarse rest.
+
+    Returns:
+        (B,), in units of the pixels.
+
+    >>> pyramid_distance(torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8), levels=1)
+    tensor([1.])
+    """
+    check_images(images)
+    if images.shape != pictures.shape:
+        raise InversionError(
+            f"images are {tuple(images.shape)} and pictures {tuple(pictures.shape)}; "
+            "give as many, of one size."
+        )
+    apart = laplacian_pyramid(images - pictures, levels)  # it is linear
+    return torch.stack([band.abs().mean((1, 2, 3)) for band in apart]).sum(0)

@@ -21,6 +21,7 @@ from visage.inversion.errors import (
 from visage.inversion.gaussian_activations import ActivationStatistics, gaussian_regulariser
 from visage.inversion.guiding_image import guide_distance
 from visage.inversion.jitter import moved
+from visage.inversion.laplacian_pyramid import pyramid_distance
 from visage.inversion.mirror import mirror_asymmetry
 from visage.inversion.spectrum import band_mismatch, spectrum_regulariser
 from visage.inversion.total_variation import total_variation
@@ -45,6 +46,8 @@ class ObjectiveConfig:
     guide_layers: tuple[str, ...] = ("stem", "block_3", "block_7", "block_10")  # low to high
     guide_exponent: float = 2.0  # r, which the paper leaves open
     guide_relative: bool = True  # norms of layers differ a hundredfold; see guide_distance
+    guide_pixels_weight: float = 0.0  # beyond the paper: a network's pictures are pale without it
+    guide_pixels_levels: int = 5
     gauss_weight: float = 0.0  # appendix A; a photograph has 600 at the stem, 300 at block_10
     gauss_nu: float = 0.01  # "a small parameter"
     spectrum_weight: float = 0.0  # appendix C
@@ -116,7 +119,13 @@ class Objective:
 
     def __init__(self, encoder: Encoder, config: ObjectiveConfig, references: References):
         self.encoder, self.config, self.references = encoder, config, references
-        needs = {"guide": "guide", "gauss": "activations", "bands": "bands", "colour": "colours"}
+        needs = {
+            "guide": "guide",
+            "guide_pixels": "guide",
+            "gauss": "activations",
+            "bands": "bands",
+            "colour": "colours",
+        }
         for weight, reference in needs.items():
             given = getattr(references, reference) is not None
             if getattr(config, f"{weight}_weight") and not given:
@@ -194,6 +203,11 @@ class Objective:
         weight = config.tv_weight if tv_weight is None else tv_weight
         if weight:
             terms["tv"] = weight * total_variation(images, config.tv_alpha)
+        if config.guide_pixels_weight:
+            guide = self.references.guide.to(images).expand_as(images)
+            terms["guide_pixels"] = config.guide_pixels_weight * pyramid_distance(
+                images, guide, config.guide_pixels_levels
+            )
         if config.spectrum_weight:
             terms["spectrum"] = config.spectrum_weight * spectrum_regulariser(
                 images, config.spectrum_norm, config.spectrum_beta, config.spectrum_levels
