@@ -46,7 +46,7 @@ _MISUSE = (
 class Amounts:
     """How much is learned from, and measured on."""
 
-    people: int = 9920  # that the cascade sees, one picture each; more would be better
+    people: int = 32000  # that the cascade sees, one picture each
     taught: int = 420  # other training people, whose faces dlib finds: for the priors
     tested: int = 60  # validation people
 
