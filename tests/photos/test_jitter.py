@@ -3,8 +3,7 @@ import math
 import pytest
 import torch
 
-from visage.inversion.errors import InversionError
-from visage.inversion.jitter import Jitter, moved
+from visage.photos.jitter import Jitter, JitterError, moved
 
 STILL = {"shift": 0, "scale": 0, "rotation": 0, "mirror": 0}
 
@@ -73,5 +72,5 @@ def test_gradients_reach_the_image():
 @pytest.mark.parametrize("wrong", [{"shift": -1}, {"scale": 1.0}, {"mirror": 1.5},
                                    {"rotation": math.nan}])  # fmt: skip
 def test_bad_input(wrong):
-    with pytest.raises(InversionError):
+    with pytest.raises(JitterError):
         Jitter(**wrong)

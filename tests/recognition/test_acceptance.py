@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from visage.inversion.acceptance import Bench
-from visage.inversion.errors import InversionError
+from visage.recognition.acceptance import Bench
 
 PEOPLE = 40
 
@@ -56,7 +55,7 @@ def test_the_photograph_itself_passes_and_a_stranger_does_not(photographs):
 
 def test_too_few_people(photographs):
     first, second = photographs
-    with pytest.raises(InversionError, match="too few"):
+    with pytest.raises(AcceptanceError, match="too few"):
         Bench.of(FirstPixels(), first[:5], second[:5])
-    with pytest.raises(InversionError, match="two of each"):
+    with pytest.raises(AcceptanceError, match="two of each"):
         Bench.of(FirstPixels(), first, second[:5])
