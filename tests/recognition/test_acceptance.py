@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from visage.recognition.acceptance import Bench
+from visage.recognition.acceptance import AcceptanceError, Bench
 
 PEOPLE = 40
 
@@ -16,6 +16,11 @@ class FirstPixels:
 
     def scores(self, a, b):
         return -torch.cdist(a, b)
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(0)
 
 
 @pytest.fixture
