@@ -1,0 +1,1 @@
+"""Normalized faces from identity features (Cole et al., 2017)."""
