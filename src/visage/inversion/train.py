@@ -31,7 +31,7 @@ from visage.inversion.reconstruction_config import ROBUST
 from visage.ledger import current_revision, describe_device
 from visage.training import Recipe, Trained, TrainingConfig
 
-OBJECTIVE = replace(ROBUST.objective, bands_weight=0, guide_pixels_weight=0.2)
+OBJECTIVE = replace(ROBUST.objective, bands_weight=0, guide_pixels_weight=1.0)
 """The iteration's own loss, but for the energies of bands: a network finds them at the picture's
 edge, where it paints a bright frame. Its contrast comes from the guide's own pixels instead."""
 
@@ -227,7 +227,7 @@ NETWORK_TRAINING = TrainingConfig(
 
 GUIDED = NetworkConfig(filters=24, guide_filters=16, base=BASE)
 
-OF_FILM = replace(OBJECTIVE, guide_weight=0.15, guide_pixels_weight=0.1)
+OF_FILM = replace(OBJECTIVE, guide_weight=0.15, guide_pixels_weight=0.5)
 """The frame's pose and light have to stay, so that its pull is stronger."""
 
 
