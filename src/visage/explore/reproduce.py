@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from visage.explore.onnx_export import export_encoder
-from visage.ledger import Profile, Result, Row, current_revision, describe_device
+from visage.ledger import Profile, Result, Row
+from visage.measured import measured_result
 from visage.photos.alignment import DLIB_CHIP, align
 from visage.photos.corruption import Corruption, corrupt, surroundings
 from visage.photos.landmarks import find_face
@@ -60,7 +61,7 @@ def browser(profile: Profile, seed: int) -> Result:
         ),
         Row("download", None, size / 1e6, "MB", "lower", None),
     )
-    return Result(
+    return measured_result(
         id="explore/browser",
         paper=None,
         claim="The recogniser in the page, with eight-bit weights, decides as the library's does.",
@@ -71,10 +72,7 @@ def browser(profile: Profile, seed: int) -> Result:
         ),
         profile=profile,
         seed=seed,
-        device=describe_device(),
-        seconds=time.perf_counter() - began,
-        revision=current_revision(),
-        figure=None,
+        start=began,
         rows=rows,
     )
 

@@ -29,7 +29,8 @@ from visage.faces.fitting.shape_errors import vertex_errors
 from visage.faces.fitting.study import WEAK, Portraits, draw_portraits
 from visage.faces.fitting.unknowns import pose_of_mean
 from visage.faces.shape import MorphableModel
-from visage.ledger import Experiment, Profile, Result, Row, current_revision, describe_device
+from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import measured_result
 from visage.photos.landmarks import detect_faces, find_landmarks
 
 _TOGETHER = 10
@@ -111,17 +112,15 @@ def reproduce_fitting(profile: Profile, seed: int) -> tuple[Result, object]:
     heads = Heads.of(model)
     people, detected, missed = detected_portraits(model, seed, count, "test")
     fit, seconds = fit_all(people, detected, model, priors, FULL, cascade)
-    result = Result(
+    shown = figure(model, people[:_SHOWN], _first(fit, _SHOWN), priors)
+    result = measured_result(
         id="faces/fitting",
         paper=None,
         claim="We set out to find a head from one picture to within 2 mm a vertex.",
         protocol=_protocol(count, missed),
         profile=profile,
         seed=seed,
-        device=describe_device(),
-        seconds=0.0,
-        revision=current_revision(),
-        figure=None,
+        start=start,
         rows=(
             *_shape_rows(model, heads, people, fit),
             *_other_rows(model, people, fit, seconds, missed),
@@ -129,8 +128,7 @@ def reproduce_fitting(profile: Profile, seed: int) -> tuple[Result, object]:
             *_bounds(model, heads, people, detected, priors, seed),
         ),
     )
-    shown = figure(model, people[:_SHOWN], _first(fit, _SHOWN), priors)
-    return replace(result, seconds=time.perf_counter() - start), shown
+    return result, shown
 
 
 def _protocol(count: int, missed: int) -> str:

@@ -18,7 +18,8 @@ from visage.faces.population import people
 from visage.faces.readout import Ridge, fit_ridge, r_squared
 from visage.faces.shape import MorphableModel
 from visage.files import written_whole
-from visage.ledger import Experiment, Profile, Result, Row, current_revision, describe_device
+from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import measured_result
 from visage.recognition.dlib_resnet import DlibResNet
 from visage.recognition.verification import (
     area_under_roc,
@@ -44,7 +45,7 @@ def reproduce_detection(profile: Profile, seed: int) -> Result:
     found = int(seen.found.sum())
     persons = people(MorphableModel.load(), seed, range(count), split="test")
     age = persons.labels["age"].numpy()
-    return Result(
+    return measured_result(
         id="faces/detection",
         paper=None,
         claim="We set out for a world whose faces a detector made for photographs finds: 98 %.",
@@ -57,10 +58,7 @@ def reproduce_detection(profile: Profile, seed: int) -> Result:
         ),
         profile=profile,
         seed=seed,
-        device=describe_device(),
-        seconds=time.perf_counter() - start,
-        revision=current_revision(),
-        figure=None,
+        start=start,
         rows=(
             Row("detected", None, found / count, "fraction", "higher", count),
             _share("detected_under_35", seen.found[age < 35]),
@@ -99,7 +97,7 @@ def reproduce_separation(profile: Profile, seed: int) -> tuple[Result, Figure]:
         _write_beside("separation.histograms.json", histograms)
     point = tar_at_far(distances, same, 1e-2)
     pairs, alike = len(same), int(same.sum())
-    result = Result(
+    result = measured_result(
         id="faces/separation",
         paper=None,
         claim="A recogniser that was trained on photographs tells synthetic people apart.",
@@ -111,10 +109,7 @@ def reproduce_separation(profile: Profile, seed: int) -> tuple[Result, Figure]:
         ),
         profile=profile,
         seed=seed,
-        device=describe_device(),
-        seconds=time.perf_counter() - start,
-        revision=current_revision(),
-        figure=None,
+        start=start,
         rows=(
             Row("auc", None, auc, "", "higher", pairs),
             Row("eer", None, equal_error_rate(distances, same), "fraction", "lower", pairs),
@@ -153,7 +148,7 @@ def reproduce_readout(profile: Profile, seed: int) -> Result:
     truth = asked["sex"] > _MIDDLE
     right = (sex > 0) == truth
     clear = np.abs(asked["sex"] - _MIDDLE) > 0.25
-    return Result(
+    return measured_result(
         id="faces/readout",
         paper=None,
         claim="Renders carry the signals of sex, age and skin tone that the recogniser reads.",
@@ -166,10 +161,7 @@ def reproduce_readout(profile: Profile, seed: int) -> Result:
         ),
         profile=profile,
         seed=seed,
-        device=describe_device(),
-        seconds=time.perf_counter() - start,
-        revision=current_revision(),
-        figure=None,
+        start=start,
         rows=(
             Row("sex_accuracy", None, float(right.mean()), "fraction", "higher", test),
             Row(

@@ -17,7 +17,8 @@ from visage.faces.raster import visible_triangles
 from visage.faces.scene import Scene, render
 from visage.faces.shape import MorphableModel
 from visage.faces.surface import SurfaceMaps
-from visage.ledger import Experiment, Profile, Result, Row, current_revision, describe_device
+from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import measured_result
 
 SIZE = 128
 BATCH = 16
@@ -32,7 +33,7 @@ def reproduce_speed(profile: Profile, seed: int) -> Result:
         rows = _rows(rounds, seed)
     finally:
         torch.set_num_threads(threads)
-    return Result(
+    return measured_result(
         id="faces/speed",
         paper=None,
         claim="One core draws 1,000 visibility and 300 shaded pictures of 128 pixels a second.",
@@ -51,10 +52,7 @@ def reproduce_speed(profile: Profile, seed: int) -> Result:
         ),
         profile=profile,
         seed=seed,
-        device=describe_device(),
-        seconds=time.perf_counter() - start,
-        revision=current_revision(),
-        figure=None,
+        start=start,
         rows=rows,
     )
 

@@ -18,12 +18,13 @@ from visage.inversion.networks import FaceNetwork, NetworkConfig, parameter_coun
 from visage.inversion.objective import Objective
 from visage.inversion.reconstruct import reconstruct
 from visage.inversion.reconstruction_config import ROBUST
-from visage.inversion.result import part_result
-from visage.inversion.sheet import sheet
-from visage.inversion.study import Study, chosen_examples, lfw_pairs, mean_row
+from visage.inversion.result import inversion_result
+from visage.inversion.study import Study, chosen_examples, lfw_pairs
 from visage.inversion.train import BASE, FILTERS, OBJECTIVE
 from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import mean_row
 from visage.photos.lfw import LFWNotFoundError
+from visage.sheet import sheet
 
 _SHOWN = 8
 _MOVES = 8  # over which a loss is averaged, so that it does not hang on one
@@ -93,8 +94,8 @@ def reproduce_table1(profile: Profile, seed: int) -> Result:
             total = losses(study, images, targets)
             rows.append(mean_row(f"loss_{filters}{kind}", total, "", "lower"))
         rows.append(Row(f"parameters_{filters}", None, parameter_count(network), "", None, None))
-    return part_result(
-        "table1",
+    return inversion_result(
+        "inversion/table1",
         "More filters serve better, and 50 reach a normalised dot product of 0.75, more than two "
         "photographs of one person (0.6).",
         f"{count} embeddings of synthetic test people, and of {count} LFW test people (rows _lfw) "
@@ -140,8 +141,8 @@ def reproduce_fig9(profile: Profile, seed: int) -> tuple[Result, Figure]:
             mean_row(f"identified_{name.split()[0]}", first, "fraction", "higher"),
         ]
         shown.append(images[:_SHOWN])
-    result = part_result(
-        "fig9",
+    result = inversion_result(
+        "inversion/fig9",
         "The network's faces look alike, and yet each is recognised as its own person.",
         f"{count} synthetic test people, none seen in training; identified: the nearest of the "
         f"{count} embeddings is the right one.",
@@ -174,8 +175,8 @@ def reproduce_fig10(profile: Profile, seed: int) -> tuple[Result, Figure]:
         *study.closeness(made.images, targets, "_iterative"),
         *study.closeness(painted, targets, "_feedforward"),
     ]
-    result = part_result(
-        "fig10",
+    result = inversion_result(
+        "inversion/fig10",
         "The network's loss is 1.6 times that of the descent, whose embeddings are nearer.",
         f"{count} synthetic test people; {steps} steps of the descent with the very objective that "
         f"the network of {FILTERS[-1]} filters was trained with; both losses without the descent's "
@@ -208,8 +209,8 @@ def reproduce_speed(profile: Profile, seed: int) -> Result:
         rows = _speed_rows(study, targets, steps, rounds)
     finally:
         torch.set_num_threads(threads)
-    return part_result(
-        "speed",
+    return inversion_result(
+        "inversion/speed",
         "A descent takes hundreds or thousands of steps; a network reconstructs in real time.",
         f"One thread, {batch} targets, the best of {rounds} rounds, all alternating. loop: images "
         f"one by one, in the usual memory layout; batched: together, channels last; half: the same "

@@ -22,11 +22,12 @@ from visage.inversion.guides import choose_guide
 from visage.inversion.objective import ObjectiveConfig
 from visage.inversion.pixels import PlainPixels
 from visage.inversion.reconstruction_config import PAPER, ReconstructionConfig
-from visage.inversion.result import part_result
-from visage.inversion.sheet import sheet
+from visage.inversion.result import inversion_result
 from visage.inversion.spectrum import band_ratio
-from visage.inversion.study import Study, chosen_examples, faces_found, mean_row
+from visage.inversion.study import Study, chosen_examples, faces_found
 from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import mean_row
+from visage.sheet import sheet
 
 _SHOWN = 8
 _TRAINING_PEOPLE = 200  # whose mean is a guide
@@ -85,8 +86,8 @@ def reproduce_fig1(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "f": "start: guide", "g": "dot product",
     }  # fmt: skip
     figure = sheet([shown[name][:_SHOWN] for name in says], [f"({k}) {v}" for k, v in says.items()])
-    result = part_result(
-        "fig1",
+    result = inversion_result(
+        "inversion/fig1",
         "Guide and total variation turn noise into a recognisable face; the guide is the better "
         "start, and a dot product is sharper.",
         f"{count} synthetic test people, embeddings of dlib's recogniser (mean of chip and "
@@ -146,8 +147,8 @@ def reproduce_fig2(profile: Profile, seed: int) -> tuple[Result, Figure]:
         ["(c) true face", "(d) male guide", "(e) female guide"],
         captions=[[], [], captions],
     )
-    result = part_result(
-        "fig2",
+    result = inversion_result(
+        "inversion/fig2",
         "A guide of another sex leaves its own features; trying several and keeping the nearest "
         "embedding finds the right one.",
         f"{count} synthetic test people and two guides, the mean faces of {_TRAINING_PEOPLE} "
@@ -182,8 +183,8 @@ def reproduce_fig6(profile: Profile, seed: int) -> tuple[Result, Figure]:
     for weight, found in made.items():
         rows += _column_rows(study, found.images, subjects, f"_tv_{weight:g}")
     figure = _distance_curves({w: f.losses["distance"].mean(1) for w, f in made.items()})
-    result = part_result(
-        "fig6",
+    result = inversion_result(
+        "inversion/fig6",
         "More total variation: farther from the target, and yet more recognisable.",
         f"{count} synthetic test people, {steps} Adam steps of section 5.1 (Laplacian "
         "normalised gradients, several guided layers) with a constant total-variation weight, "
@@ -213,8 +214,8 @@ def reproduce_fig7(profile: Profile, seed: int) -> tuple[Result, Figure]:
          *(images[:_SHOWN] for images in list(changed.values())[:3])],
         ["true face", *(f"tv {weight:g}" for weight in made), *(f"{n}, adj." for n in strongest)],
     )  # fmt: skip
-    result = part_result(
-        "fig7",
+    result = inversion_result(
+        "inversion/fig7",
         "Strong total variation leaves subdued images; adjusted, they are faces.",
         f"The images of fig6 ({count} people, {steps} steps), each with the mean colour and "
         "the contrast of photographs; contrast: standard deviation of an image before that.",
@@ -292,8 +293,8 @@ def reproduce_fig8(profile: Profile, seed: int) -> tuple[Result, Figure]:
         [_pictures(subjects)[:_SHOWN], *(made[:_SHOWN] for made in images.values()), dot[:_SHOWN]],
         ["true face", *(f"s = {scale:g}" for scale in images), "dot"],
     )
-    result = part_result(
-        "fig8",
+    result = inversion_result(
+        "inversion/fig8",
         "A scaled target makes the ℓ2 metric's result much like the dot product's.",
         f"{count} synthetic test people, {steps} steps of section 5.1's settings; the target, "
         "centred by the training people's mean, times s, the embedding's term divided by s. "

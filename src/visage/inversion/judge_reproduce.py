@@ -17,18 +17,19 @@ from visage.inversion.defences import Defence, Noise, Nothing, Quantised, Rotate
 from visage.inversion.examples import Examples
 from visage.inversion.feedforward_reproduce import load_network, paint
 from visage.inversion.reconstruction_config import PAPER, ROBUST
-from visage.inversion.result import part_result
-from visage.inversion.sheet import sheet
+from visage.inversion.result import inversion_result
 from visage.inversion.spectrum import band_ratio, mean_band_energy
-from visage.inversion.study import Study, chosen_examples, lfw_pairs, mean_row
+from visage.inversion.study import Study, chosen_examples, lfw_pairs
 from visage.inversion.train import FILTERS
 from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import mean_row
 from visage.photos.alignment import align
 from visage.photos.lfw import LFWNotFoundError
 from visage.recognition.encoder import embed_mirrored
 from visage.recognition.judge import By, Looks, load_judge
 from visage.recognition.judge import Judge as TwoJudges
 from visage.recognition.verification import tar_at_far
+from visage.sheet import sheet
 
 _PUBLISHED = {"type1_far_1e-3": 0.952, "type2_far_1e-3": 0.581}  # NBNet, Mai et al. 2019, LFW
 _DEVELOPMENT = 60  # people of LFW's test side, the first by name, on whom settings were chosen
@@ -94,8 +95,8 @@ def reproduce_foreign_judge(profile: Profile, seed: int) -> tuple[Result, Figure
     source, other = synthetic_pairs(study, count, seed)
     images = {}
     rows += _attacks(study, judge, source, other, steps, seed, "_synthetic", images)
-    result = part_result(
-        "foreign_judge",
+    result = inversion_result(
+        "inversion/foreign_judge",
         "Published attacks on LFW at a false-accept rate of 0.1 %: NBNet 95.2 % (type I) and "
         "58.1 % (type II); a mapping to StyleGAN2 46.1 % and 18.3 %.",
         f"{protocol}Rows _synthetic: {count} synthetic test people, two pictures each. type1: the "
@@ -213,8 +214,8 @@ def reproduce_defences(profile: Profile, seed: int) -> tuple[Result, Figure]:
             mean_row(f"own_type2_{name}", inside, "fraction", "lower"),
         ]  # fmt: skip
         points[name] = (kept, float(passed["type2_far_1e-2"].mean()))
-    result = part_result(
-        "defences",
+    result = inversion_result(
+        "inversion/defences",
         "The paper names no defence; an embedding that recognises people shows them.",
         f"{count} people of LFW's test side (synthetic ones without it), two pictures each. "
         "recognition: share of own pairs accepted at a false-accept rate of 1 % with what is "

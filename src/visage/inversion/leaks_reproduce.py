@@ -11,7 +11,7 @@ from visage.faces.population import People, people
 from visage.faces.readout import fit_ridge, r_squared
 from visage.faces.shape import MorphableModel
 from visage.inversion.examples import synthetic_examples
-from visage.inversion.result import part_result
+from visage.inversion.result import inversion_result
 from visage.inversion.study import Study
 from visage.ledger import Experiment, Profile, Result, Row
 from visage.recognition.verification import area_under_roc
@@ -67,8 +67,8 @@ def reproduce_leaks(profile: Profile, seed: int) -> Result:
         - truth["test"]["age"]
     ).mean()
     rows.append(Row("age_error", None, float(error), "years", None, asked))
-    return part_result(
-        "leaks",
+    return inversion_result(
+        "inversion/leaks",
         "An embedding made to tell people apart tells more: sex, age, skin, beard, glasses.",
         f"Ridge regressions on the embedding (128 numbers) of one picture each of {known} "
         f"synthetic training people, asked about {asked} test people; ridge by five folds of the "

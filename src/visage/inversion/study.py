@@ -18,6 +18,7 @@ from visage.inversion.pixels import Pixels
 from visage.inversion.reconstruct import Reconstruction, reconstruct
 from visage.inversion.reconstruction_config import ReconstructionConfig
 from visage.ledger import Row
+from visage.measured import mean_row
 from visage.photos.landmarks import detect_faces
 from visage.photos.lfw import open_lfw
 from visage.recognition.encoder import Encoder, load_encoder
@@ -89,11 +90,6 @@ class Study:
             mean_row(f"normalized_dot{suffix}", cosine, "", "higher"),
             mean_row(f"normalized_dot_centred{suffix}", centred, "", "higher"),
         )
-
-
-def mean_row(name: str, values: Tensor, unit: str, better, paper: float | None = None) -> Row:
-    """A row of the mean of values (B,)."""
-    return Row(name, paper, float(values.double().mean()), unit, better, len(values))
 
 
 def faces_found(images: Tensor) -> Tensor:

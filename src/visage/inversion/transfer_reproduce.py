@@ -20,14 +20,15 @@ from visage.inversion.examples import synthetic_examples
 from visage.inversion.film import FRAMES, talking_head
 from visage.inversion.networks import GuidedFaceNetwork
 from visage.inversion.reconstruction_config import PAPER, ROBUST
-from visage.inversion.result import part_result
-from visage.inversion.sheet import sheet
-from visage.inversion.study import Study, chosen_examples, mean_row
+from visage.inversion.result import inversion_result
+from visage.inversion.study import Study, chosen_examples
 from visage.inversion.train import GUIDED, film
 from visage.inversion.transfer import transfer, transfer_at_once
 from visage.ledger import Experiment, Profile, Result
+from visage.measured import mean_row
 from visage.photos.alignment import Crop, align
 from visage.photos.landmarks import FaceBox, find_landmarks
+from visage.sheet import sheet
 
 _SHOWN = 8
 _CHIP_SIZE = 224
@@ -59,8 +60,8 @@ def reproduce_fig4(profile: Profile, seed: int) -> tuple[Result, Figure]:
     chips = source.chips[:_SHOWN].float() / 255
     shown = [chips, guides[:_SHOWN], found.images[:_SHOWN], moved.images[:_SHOWN]]
     figure = sheet(shown, ["whose embedding", "guide", "transfer", "moved each step"])
-    result = part_result(
-        "fig4",
+    result = inversion_result(
+        "inversion/fig4",
         "One person's embedding, transferred onto the picture of another, shows the first with "
         "the pose and expression of the second.",
         f"{count} synthetic test people, each on the picture of the next one as guide and start; "
@@ -95,8 +96,8 @@ def reproduce_fig5(profile: Profile, seed: int) -> tuple[Result, Figure]:
         shown.append(images[:_SHOWN])
     chips = source.chips[:_SHOWN].float() / 255
     figure = sheet([chips, *shown], ["true face", "on a drawn face", "on the mean face"])
-    result = part_result(
-        "fig5",
+    result = inversion_result(
+        "inversion/fig5",
         "People differ in how recognisable they are on a guide that is nobody's photograph.",
         f"{count} synthetic test people, {steps} steps of section 5.1's settings on two guides: "
         "the morphable model's mean head, bare and evenly lit (the paper takes cartoons), and the "
@@ -172,8 +173,8 @@ def reproduce_fig11(profile: Profile, seed: int) -> tuple[Result, Figure]:
     descent = torch.cat([one.images for one in descended])
     rows += study.closeness(descent, source.embeddings[:1].expand(len(descent), -1), "_iterative")
     names = ["its film", "person A", "person B", "new film", "person A", "person B"]
-    result = part_result(
-        "fig11",
+    result = inversion_result(
+        "inversion/fig11",
         "A network that takes the guide as an input carries an embedding that it has never seen "
         "over to a film.",
         f"{count} synthetic test people on two films of {frames} frames of rendered heads that "

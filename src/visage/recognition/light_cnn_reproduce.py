@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from visage.ledger import Experiment, Profile, Result, Row, current_revision, describe_device
+from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import measured_result
 from visage.photos.lfw import open_lfw
 from visage.recognition.chips import Chips, first_of_each, lfw_chips, synthetic_chips
 from visage.recognition.encoder import Encoder, embed_mirrored
@@ -111,7 +112,7 @@ def reproduce_light_cnn(profile: Profile, seed: int) -> tuple[Result, Figure]:
         for by in JUDGES:
             found[f"{group}_{by}"] = Measured(*pair_scores(judge, looks, chips.people, by))
     counts = {name: len(np.unique(chips.people)) for name, chips in groups.items()}
-    result = Result(
+    result = measured_result(
         id="recognition/light_cnn",
         paper=None,
         claim=(
@@ -131,10 +132,7 @@ def reproduce_light_cnn(profile: Profile, seed: int) -> tuple[Result, Figure]:
         ),
         profile=profile,
         seed=seed,
-        device=describe_device(),
-        seconds=round(time.perf_counter() - started, 1),
-        revision=current_revision(),
-        figure=None,
+        start=started,
         rows=tuple(row for name, measured in found.items() for row in _rows(name, measured)),
     )
     return result, _figure({by: found[f"lfw_{by}"] for by in JUDGES})

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from visage.ledger import Experiment, Profile, Result, Row, current_revision, describe_device
+from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import measured_result
 from visage.photos.alignment import DLIB_CHIP_FIVE, align
 from visage.photos.landmarks import FaceBox, find_five_points
 from visage.photos.lfw import LFW, open_lfw, split
@@ -148,7 +149,7 @@ def reproduce_locator(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """The experiment ``recognition/locator``; 800 people in full, 100 fast."""
     started = time.perf_counter()
     measured = measure(load_locator(), 800 if profile == "full" else 100, seed)
-    result = Result(
+    result = measured_result(
         id="recognition/locator",
         paper=None,
         claim=(
@@ -169,10 +170,7 @@ def reproduce_locator(profile: Profile, seed: int) -> tuple[Result, Figure]:
         ),
         profile=profile,
         seed=seed,
-        device=describe_device(),
-        seconds=round(time.perf_counter() - started, 1),
-        revision=current_revision(),
-        figure=None,
+        start=started,
         rows=rows(measured),
     )
     return result, draw(measured)

@@ -10,7 +10,8 @@ import skimage.data
 import torch
 from torch import Tensor
 
-from visage.ledger import Experiment, Profile, Result, Row, current_revision, describe_device
+from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import measured_result
 from visage.photos.alignment import align
 from visage.photos.landmarks import find_face, model_file
 from visage.photos.lfw import LFWNotFoundError, open_lfw
@@ -38,7 +39,7 @@ def reproduce_parity(profile: Profile, seed: int) -> Result:
     finally:
         torch.set_num_threads(threads)
     speedup = milliseconds["dlib"] / milliseconds["torch"]
-    return Result(
+    return measured_result(
         id="recognition/parity",
         paper="king2009dlib",
         claim="The network rebuilt in torch is dlib's network.",
@@ -50,10 +51,7 @@ def reproduce_parity(profile: Profile, seed: int) -> Result:
         ),
         profile=profile,
         seed=seed,
-        device=describe_device(),
-        seconds=time.perf_counter() - start,
-        revision=current_revision(),
-        figure=None,
+        start=start,
         rows=(
             Row("max_abs_difference", None, difference, "", "lower", len(chips)),
             Row("speedup_over_dlib", None, speedup, "times", "higher", BATCH),

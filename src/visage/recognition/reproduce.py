@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 
 from visage import ledger
 from visage.files import written_whole
-from visage.ledger import Experiment, Profile, Result, Row, current_revision, describe_device
+from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import measured_result
 from visage.photos.lfw import LFW, Pair, open_lfw
 from visage.recognition.dlib_resnet import DlibResNet
 from visage.recognition.portraits import (
@@ -110,7 +111,7 @@ def reproduce_lfw(profile: Profile, seed: int) -> tuple[Result, Figure]:
         _write_beside("lfw.histograms.json", {"plain": _curves(plain), "best": _curves(best)})
     counts = Counter(entry["found_by"] for entry in missed)
     n, photos = len(pairs), len(embedded.photos)
-    result = Result(
+    result = measured_result(
         id="recognition/lfw",
         paper="king2009dlib",
         claim="dlib's face recogniser verifies LFW's pairs with an accuracy of 99.38 %.",
@@ -134,10 +135,7 @@ def reproduce_lfw(profile: Profile, seed: int) -> tuple[Result, Figure]:
         ),
         profile=profile,
         seed=seed,
-        device=describe_device(),
-        seconds=time.perf_counter() - start,
-        revision=current_revision(),
-        figure=None,
+        start=start,
         rows=(
             *_rows(best, "", CLAIMED),
             Row("missed", None, len(missed), "", "lower", photos),
@@ -163,7 +161,7 @@ def reproduce_development(profile: Profile, seed: int) -> Result:
             Row(f"eer_{name}", None, eer, "fraction", "lower", len(pairs)),
             Row(f"tar_far_1e-3_{name}", None, found.at_permille.tar, "fraction", "higher", same),
         ]
-    return Result(
+    return measured_result(
         id="recognition/lfw_development",
         paper=None,
         claim="Averaging mirrored chips of several sizes and comparing directions verifies best.",
@@ -177,10 +175,7 @@ def reproduce_development(profile: Profile, seed: int) -> Result:
         ),
         profile=profile,
         seed=seed,
-        device=describe_device(),
-        seconds=time.perf_counter() - start,
-        revision=current_revision(),
-        figure=None,
+        start=start,
         rows=tuple(rows),
     )
 

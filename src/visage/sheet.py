@@ -1,4 +1,4 @@
-"""Sheets of pictures, for the figures of this part's experiments."""
+"""Sheets of pictures, for the figures of experiments."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from visage.inversion.errors import InversionError
-
 _INCH = 1.05  # a side of a picture
+
+
+class SheetError(ValueError):
+    """Nothing to show, or names that do not fit the pictures."""
 
 
 def sheet(
@@ -29,10 +31,10 @@ def sheet(
         captions: R times C texts under the pictures, or none.
 
     Raises:
-        InversionError: there is nothing to show, or as many names as rows are missing.
+        SheetError: there is nothing to show, or as many names as rows are missing.
     """
     if not rows or len(rows) != len(names):
-        raise InversionError(f"{len(rows)} rows and {len(names)} names; give as many, one at least")
+        raise SheetError(f"{len(rows)} rows and {len(names)} names; give as many, one at least")
     count = max(len(row) for row in rows)
     below = 0.2 if captions else 0.04
     figure = Figure(figsize=(_INCH * count + 0.9, (_INCH + below) * len(rows) + 0.3),
