@@ -3,13 +3,22 @@
 As one writes it first, every query has its distance to every point in memory: for a batch of 16
 warps at 224 pixels that is 270 MB, which is written, read, and kept for the derivatives. Here
 queries are taken a block at a time that fits the cache, and the backward pass, written out by hand,
-computes distances again.
+computes distances again. For the pixels of a picture, in float32 on a CPU, compiled loops do the
+same; both agree to 1e-5 of the sum of the terms' sizes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from visage.normalization import compiled_spline
 
 _BLOCK = {"cpu": 1 << 17, "cuda": 1 << 25}
 """Distances of one block: half a megabyte on a CPU; on a GPU enough to keep it busy."""
@@ -40,13 +49,83 @@ def sum_of_radials(points: Tensor, weights: Tensor, queries: Tensor, order: int)
     Returns:
         (B, m, c).
     """
+    if len(points) == len(queries) == 1:
+        return fold(lambda p, w: _SumOfRadials.apply(p, w, queries, order), points, weights)
     batch = len(weights)
     return _SumOfRadials.apply(
         points.expand(batch, -1, -1), weights, queries.expand(batch, -1, -1), order
     )
 
 
-class _SumOfRadials(torch.autograd.Function):
+def fold(function: Callable[[Tensor, Tensor], Tensor], shared: Tensor, values: Tensor) -> Tensor:
+    """Call a function that is linear in `values` once for a batch that shares the rest.
+
+    Args:
+        function: of (1, …) and (1, n, k), gives (1, m, k), column by column.
+        shared: (1, …).
+        values: (B, n, c), given as one item with B·c columns.
+
+    Returns:
+        (B, m, c).
+    """
+    result = function(shared, values.movedim(0, 1).flatten(1)[None])
+    return result[0].unflatten(1, values.shape[::2]).movedim(1, 0)
+
+
+def sum_of_radials_on_grid(
+    points: Tensor, weights: Tensor, x: Tensor, y: Tensor, order: int
+) -> Tensor:
+    """The same at all crossings of columns x and rows y, which get no derivatives.
+
+    Args:
+        points: (B or 1, n, 2).
+        weights: (B, n, c).
+        x: (B or 1, W).
+        y: (B or 1, H).
+        order: 1 or 2.
+
+    Returns:
+        (B, c, H, W).
+    """
+    if points.device.type == "cpu" and points.dtype == torch.float32 and weights.shape[2] == 2:
+        points, x, y = (each.expand(len(weights), *each.shape[1:]) for each in (points, x, y))
+        filled = (0, 0, 0, -points.shape[1] % compiled_spline.FOUR)
+        return _SumOnGrid.apply(F.pad(points, filled), F.pad(weights, filled), x, y, order)
+    height, width = y.shape[1], x.shape[1]
+    across, down = x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)
+    queries = torch.stack([across, down], -1).flatten(1, 2)
+    return sum_of_radials(points, weights, queries, order).mT.unflatten(2, (height, width))
+
+
+class _SumOnGrid(Function):
+    """`sum_of_radials_on_grid` by compiled loops."""
+
+    @staticmethod
+    def forward(ctx, points, weights, x, y, order):
+        ctx.save_for_backward(points, weights, x, y)
+        ctx.thin = order == 2
+        result = weights.new_zeros(len(points), 2, y.shape[1], x.shape[1])
+        compiled_spline.sum_on_grid(*_arrays(points, weights, x, y), ctx.thin, result.numpy())
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        points, weights, x, y = ctx.saved_tensors
+        to_points, to_weights = torch.zeros(2, *points.shape, dtype=torch.float64)
+        compiled_spline.sum_on_grid_backward(
+            *_arrays(points, weights, x, y),
+            ctx.thin,
+            *_arrays(gradient, to_points, to_weights),
+        )
+        return to_points.float(), to_weights.float(), None, None, None
+
+
+def _arrays(*tensors: Tensor) -> list[np.ndarray]:
+    return [tensor.detach().contiguous().numpy() for tensor in tensors]
+
+
+class _SumOfRadials(Function):
     @staticmethod
     def forward(ctx, points, weights, queries, order):
         ctx.save_for_backward(points, weights, queries)
@@ -58,7 +137,7 @@ class _SumOfRadials(torch.autograd.Function):
         return out
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @once_differentiable
     def backward(ctx, gradient):
         points, weights, queries = ctx.saved_tensors
         to_points, to_weights = torch.zeros_like(points), torch.zeros_like(weights)

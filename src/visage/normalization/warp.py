@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from visage.normalization.errors import NormalizationError
-from visage.normalization.spline import Order, check_alike, fit_spline, polyharmonic_spline
+from visage.normalization.spline import Order, check_alike, fit_spline
 from visage.photos.alignment import pixel_to_grid
 
 BOUNDARY = 5
@@ -93,8 +93,7 @@ def dense_flow(
     points = torch.cat([target, edge.expand(len(target), -1, -1)], 1)
     moved = source - target
     values = torch.cat([moved, edge.new_zeros(len(moved), len(edge), 2)], 1)
-    flow = polyharmonic_spline(points, values, pixel_places(height, width, target)[None], order)
-    return flow.mT.unflatten(2, (height, width))
+    return fit_spline(points, values, order).at_pixels(height, width)
 
 
 def warp(image: Tensor, source: Tensor, target: Tensor, *, order: Order = 1) -> Tensor:
