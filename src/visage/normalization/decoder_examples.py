@@ -1,0 +1,239 @@
+"""What a decoder learns from: features of pictures, and the normal face that belongs to each.
+
+Half of the examples are the paper's: features of a normal face itself, averaged or morphed, and
+that face. The other half goes beyond it: features of raw photographs, each with the averaged face
+of that person. Recognisers are not as indifferent to pose and light as the paper hopes of FaceNet,
+and a decoder that has never met what is left of them draws it into the face.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from visage.files import written_whole
+from visage.normalization.decoder import Normal
+from visage.normalization.faces import NormalFaces, stored
+from visage.normalization.features import FeaturesError, IdentityFeatures
+from visage.normalization.losses import chip_similarity, chips_of
+from visage.normalization.training_set import WildChips
+from visage.photos.alignment import DLIB_CHIP
+from visage.photos.downloads import cache_folder
+
+_TOGETHER = 64
+_HELD_OUT = 16  # one person in so many
+
+# dlib's 68 landmarks, as they are called in a mirror.
+_MIRRORED = (
+    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
+    *range(45, 41, -1), 47, 46, *range(39, 35, -1), 41, 40,
+    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
+)  # fmt: skip
+
+
+def mirrored_landmarks(landmarks: Tensor, size: int) -> Tensor:
+    """Landmarks (..., 68, 2) of a picture ``size`` pixels wide, in its mirror image.
+
+    >>> points = torch.rand(1, 68, 2)
+    >>> torch.allclose(mirrored_landmarks(mirrored_landmarks(points, 9), 9), points)
+    True
+    """
+    other = landmarks[..., list(_MIRRORED), :]
+    return torch.stack([size - 1 - other[..., 0], other[..., 1]], -1)
+
+
+def is_held_out(person: str) -> bool:
+    """Whether a training person is kept for development: settings are chosen on these alone."""
+    digest = hashlib.sha256(f"development/{person}".encode()).hexdigest()
+    return int(digest[:8], 16) % _HELD_OUT == 0
+
+
+@dataclass(frozen=True, eq=False)
+class DecoderExamples:
+    """Normal faces, features of them, and features of other photographs of the same people.
+
+    Attributes:
+        people: (N,) names; a morph has the name of the face that it began with.
+        images: (N, 3, S, S) uint8.
+        textures: (N, 3, S, S) uint8, with all landmarks at `mean`.
+        landmarks: (N, 68, 2), pixels.
+        mean: (68, 2), likewise.
+        bases: the first so many are averaged faces, the rest are morphs.
+        features: (N, F), of the faces.
+        photo_features: (P, F), of raw photographs.
+        photo_rows: (P,), which of the averaged faces is their person's.
+    """
+
+    people: tuple[str, ...]
+    images: Tensor
+    textures: Tensor
+    landmarks: Tensor
+    mean: Tensor
+    bases: int
+    features: Tensor
+    photo_features: Tensor
+    photo_rows: Tensor
+
+    def normal(self, *, plain: bool = False) -> Normal:
+        """What a decoder is begun with; ``plain`` for the mean picture instead of texture."""
+        pictures = (self.images if plain else self.textures)[: self.bases]
+        return Normal(
+            self.mean,
+            pictures.float().mean(0) / 255,
+            torch.cat([self.features, self.photo_features]),
+        )
+
+
+def collected_examples(
+    base: NormalFaces,
+    morphs: NormalFaces,
+    mean: Tensor,
+    photos: WildChips,
+    features: IdentityFeatures,
+    *,
+    folder: Path | None = None,
+) -> DecoderExamples:
+    """Look at everything once with a recogniser, and remember what it saw.
+
+    Args:
+        base: averaged faces, one a person.
+        morphs: of them; may be none.
+        mean: (68, 2), the textures' landmarks.
+        photos: raw photographs, whose rows are those of `base`.
+        features: of the recogniser.
+        folder: of the cache, `cache_folder()` if None.
+
+    Raises:
+        FeaturesError: the recogniser looks at another crop than dlib's, in which photographs are
+            kept.
+    """
+    if features.encoder.crop != DLIB_CHIP:
+        raise FeaturesError(
+            f"{features.encoder.name} looks at the crop {features.encoder.crop.name}; raw "
+            f"photographs are kept as {DLIB_CHIP.name}."
+        )
+    sets = [some for some in (base, morphs) if len(some)]
+    images = torch.cat([some.images for some in sets])
+    similarity = chip_similarity(mean, DLIB_CHIP)
+
+    def chips(rows: Tensor) -> Tensor:
+        return chips_of(images[rows].float() / 255, similarity, DLIB_CHIP.size)
+
+    return DecoderExamples(
+        people=tuple(name for some in sets for name in some.people),
+        images=images,
+        textures=torch.cat([_textures(some, mean) for some in sets]),
+        landmarks=torch.cat([some.landmarks for some in sets]),
+        mean=mean,
+        bases=len(base),
+        features=_remembered(features, images, chips, folder),
+        photo_features=_remembered(features, photos.chips, lambda some: photos.chips[some], folder),
+        photo_rows=photos.rows,
+    )
+
+
+def _textures(faces: NormalFaces, mean: Tensor) -> Tensor:
+    """Of all faces, (N, 3, S, S) uint8; as floats they would fill the memory."""
+    if faces.aligned is not None and torch.equal(mean, faces.mean):
+        return faces.aligned
+    rows = torch.arange(len(faces)).split(_TOGETHER)
+    return torch.cat([stored(faces.textures(mean, some)) for some in rows])
+
+
+def _remembered(features: IdentityFeatures, pictures: Tensor, chips, folder: Path | None) -> Tensor:
+    """Features of all pictures (N, ...); ``chips`` cuts those of some rows."""
+    folder = (folder or cache_folder()) / "normalization" / "features"
+    digest = hashlib.sha256(pictures.numpy().tobytes())
+    # The first is looked at again: where the recogniser has changed, so may the rest.
+    probe = features.of(chips(torch.arange(min(1, len(pictures))))).round(decimals=3).tolist()
+    digest.update(f"{features.encoder.name} {probe}".encode())
+    path = folder / f"{digest.hexdigest()[:20]}.safetensors"
+    if not path.exists():
+        rows = torch.arange(len(pictures)).split(_TOGETHER)
+        found = torch.cat([features.of(chips(some)) for some in rows])
+        with written_whole(path) as temporary:
+            safetensors.torch.save_file({"features": found}, temporary)
+    return safetensors.torch.load_file(path)["features"]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Of what a batch is made."""
+
+    photos: float = 0.5  # share of raw photographs; the paper has none
+    morphed: bool = True  # False leaves the morphs out (fig. 9)
+    mirrored: float = 0.5  # how often a face is mirrored: features know no left and right
+    plain: bool = False  # pictures in place of textures, for the decoder without landmarks
+
+
+class ExampleStream:
+    """Examples for `visage.training`, without people who are held out.
+
+    Args:
+        seed: item i depends on (seed, i) only.
+        examples: to draw from.
+        mixture: of what, how often.
+    """
+
+    def __init__(self, seed: int, examples: DecoderExamples, mixture: Mixture | None = None):
+        self.seed, self.examples, self.mixture = seed, examples, mixture or Mixture()
+        kept = ~torch.tensor([is_held_out(name) for name in examples.people])
+        rows = torch.arange(len(kept))
+        self.faces = rows[kept & ((rows < examples.bases) | self.mixture.morphed)]
+        self.photos = torch.arange(len(examples.photo_rows))[kept[examples.photo_rows]]
+
+    def batch(self, indices: Sequence[int]) -> dict[str, Tensor]:
+        """A dict of features (B, F), texture (B, 3, S, S), landmarks (B, 68, 2) and item (B,)."""
+        drawn = [self._draw(np.random.default_rng([self.seed, i])) for i in indices]
+        features, rows, flips = zip(*drawn, strict=True)
+        rows, flips = torch.tensor(rows), torch.tensor(flips)
+        all_pictures = self.examples.images if self.mixture.plain else self.examples.textures
+        picture, landmarks = all_pictures[rows].float() / 255, self.examples.landmarks[rows]
+        size = picture.shape[-1]
+        return {
+            "features": torch.stack(features),
+            "texture": torch.where(flips[:, None, None, None], picture.flip(-1), picture),
+            "landmarks": torch.where(
+                flips[:, None, None], mirrored_landmarks(landmarks, size), landmarks
+            ),
+            "item": torch.tensor(list(indices)),
+        }
+
+    def _draw(self, random: np.random.Generator) -> tuple[Tensor, int, bool]:
+        """Features, the row of the face to make of them, and whether it is mirrored."""
+        of_photo, flip = random.random(2) < (self.mixture.photos, self.mixture.mirrored)
+        if of_photo and len(self.photos):
+            photo = self.photos[random.integers(len(self.photos))]
+            row = int(self.examples.photo_rows[photo])
+            return self.examples.photo_features[photo], row, bool(flip)
+        row = int(self.faces[random.integers(len(self.faces))])
+        return self.examples.features[row], row, bool(flip)
+
+
+@lru_cache(maxsize=2)
+def world_examples(world: str, recogniser: str = "dlib_resnet") -> DecoderExamples:
+    """The examples of a shipped decoder; minutes from the cache, hours without it.
+
+    Args:
+        world: "synthetic" or "lfw".
+        recogniser: of `visage.normalization.features.LAYERS`.
+
+    Raises:
+        LFWNotFoundError: the photographs are not there.
+    """
+    from visage.normalization.features import load_features
+    from visage.normalization.training_set import lfw_training_set, synthetic_training_set
+    from visage.photos.lfw import open_lfw
+
+    data = lfw_training_set(open_lfw()) if world == "lfw" else synthetic_training_set()
+    return collected_examples(
+        data.base, data.morphs, data.mean, data.photos, load_features(recogniser)
+    )
