@@ -1,4 +1,4 @@
-"""The compiled loops and the blocked torch code are the same function, with the same derivatives."""
+"""Compiled loops and blocked torch code are one function, with the same derivatives."""
 
 import pytest
 import torch
