@@ -15,12 +15,13 @@ from torch import Tensor
 from visage.faces.asset import read_asset
 from visage.faces.fitting.albedo_model import AlbedoModel
 from visage.faces.fitting.priors import FittingPriors
+from visage.faces.reflectance import encode_srgb
+from visage.faces.shading import interreflected
 from visage.faces.shape import MorphableModel
 from visage.faces.subdivision import catmull_clark
 from visage.normalization.errors import TextureFitError
-from visage.normalization.normal_people import evenly_lit
 
-__all__ = ["ColourBasis", "learn_colours", "sample_colours"]
+__all__ = ["ColourBasis", "evenly_lit", "learn_colours", "sample_colours"]
 
 COMPONENTS = 30  # 99% of the variance of the drawn people
 _PEOPLE = 300
@@ -89,6 +90,23 @@ def sample_colours(
     tint = _TINT * torch.randn(count, 1, 3, generator=generator)
     light = (stops * torch.tensor(2.0).log() + tint - tint.mean(2, keepdim=True)).exp()
     return evenly_lit(drawn.clamp(max=1), model.occlusion, light)
+
+
+def evenly_lit(albedo: Tensor, occlusion: Tensor, light: Tensor | float = 1.0) -> Tensor:
+    """What surfaces look like in even light, with the shade of folds and sockets.
+
+    Args:
+        albedo: (B, V, 3), linear.
+        occlusion: (V,), share of the surroundings that each vertex sees.
+        light: its colour, linear, a number or (B, 1, 3).
+
+    Returns:
+        (B, V, 3), sRGB-encoded, at most 1.
+    """
+    channels = albedo.mT[..., None]  # as a picture one pixel wide
+    share = occlusion.expand(len(albedo), 1, -1)[..., None]
+    seen = interreflected(share, channels)[..., 0].mT
+    return encode_srgb((albedo * seen * light).clamp(max=1))
 
 
 def learn_colours(colours: Tensor, components: int = COMPONENTS) -> ColourBasis:

@@ -20,19 +20,20 @@ from visage.faces.hair import grow
 from visage.faces.light import Light
 from visage.faces.population import People, people
 from visage.faces.portraits import Detail, dress
-from visage.faces.reflectance import encode_srgb
 from visage.faces.scene import Scene, render
-from visage.faces.shading import interreflected
 from visage.faces.shape import MorphableModel
 from visage.faces.skin import skin_maps
+from visage.normalization.colour_basis import evenly_lit
 from visage.normalization.frame import normal_crop
+from visage.normalization.texture_fitting import project_colours, seen_from
 
-__all__ = ["NormalPeople", "draw_normal_people", "even_light", "evenly_lit", "normal_camera"]
+__all__ = ["NormalPeople", "draw_normal_people", "even_light", "normal_camera"]
 
 FIELD = 10.0  # degrees across the picture, as in appendix B.2
 _DETAIL = Detail(texture=512, strands=5000, supersample=2)
 _TOGETHER = 10
 _BACKDROP = 0.5  # linear
+_BARE = 0.9  # of a pixel
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,7 @@ class NormalPeople:
     identity: Tensor  # (N, 80), standard deviations
     vertices: Tensor  # (N, V, 3), mm, head frame
     colours: Tensor  # (N, V, 3), sRGB, what the skin sends to the camera at each vertex
+    bare: Tensor  # (N, V) bool: the picture shows this vertex's skin, without hair or cloth
     camera: Perspective
 
     def __len__(self) -> int:
@@ -57,23 +59,6 @@ def even_light(count: int) -> Light:
     ambient[:, 0] = math.sqrt(4 * math.pi)
     direction = torch.tensor([[0.0, 0.0, 1.0]]).expand(count, 3)
     return Light(ambient, direction, torch.zeros(count, 3), torch.full((count,), 0.1))
-
-
-def evenly_lit(albedo: Tensor, occlusion: Tensor, light: Tensor | float = 1.0) -> Tensor:
-    """What surfaces look like in even light, with the shade of folds and sockets.
-
-    Args:
-        albedo: (B, V, 3), linear.
-        occlusion: (V,), share of the surroundings that each vertex sees.
-        light: its colour, linear, a number or (B, 1, 3).
-
-    Returns:
-        (B, V, 3), sRGB-encoded, at most 1.
-    """
-    channels = albedo.mT[..., None]  # as a picture one pixel wide
-    share = occlusion.expand(len(albedo), 1, -1)[..., None]
-    seen = interreflected(share, channels)[..., 0].mT
-    return encode_srgb((albedo * seen * light).clamp(max=1))
 
 
 def normal_camera(model: MorphableModel, vertices: Tensor, size: int) -> Perspective:
@@ -156,7 +141,14 @@ def _draw(model: MorphableModel, persons: People, size: int, detail: Detail) -> 
         background=torch.full((count, 3, size, size), _BACKDROP),
     )
     picture = render(model, scene, supersample=detail.supersample)
-    colours = evenly_lit(vertex_colours(model, maps.albedo), model.occlusion)
+    points = camera.project(vertices)
+    bare = project_colours(picture.seen, points[..., :2])[..., 0] > _BARE
     return NormalPeople(
-        picture.image, picture.landmarks, persons.identity, vertices, colours, camera
+        image=picture.image,
+        landmarks=picture.landmarks,
+        identity=persons.identity,
+        vertices=vertices,
+        colours=evenly_lit(vertex_colours(model, maps.albedo), model.occlusion),
+        bare=bare & seen_from(model, vertices, camera),
+        camera=camera,
     )

@@ -165,6 +165,11 @@ def confidence(model: MorphableModel, vertices: Tensor, camera: Camera, mask: Te
     normals = camera.turn(model.normals(vertices))
     towards = unit(-view, dim=2) if camera.perspective else view.new_tensor([0.0, 0.0, 1.0])
     facing = (normals * towards).sum(2).clamp(0, 1)
+    return mask * facing * seen_from(model, vertices, camera)
+
+
+def seen_from(model: MorphableModel, vertices: Tensor, camera: Camera) -> Tensor:
+    """Which vertices (B, V, 3), mm, nothing of the head hides from cameras: (B, V) bool."""
     points = camera.project(vertices)
     size = camera.height, camera.width
     _, nearest = z_buffer(points, drawn_triangles(model), *size, perspective=camera.perspective)
@@ -172,7 +177,7 @@ def confidence(model: MorphableModel, vertices: Tensor, camera: Camera, mask: Te
     within = (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
     flat = (y.clamp(0, size[0] - 1) * size[1] + x.clamp(0, size[1] - 1)).to(nearest.device)
     drawn = nearest.flatten(1).gather(1, flat)
-    return mask * facing * (within & (points[..., 2] <= drawn + _BEHIND))
+    return within & (points[..., 2] <= drawn + _BEHIND)
 
 
 def explain_colours(
