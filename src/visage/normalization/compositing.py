@@ -136,6 +136,26 @@ class Compositor:
         return background.detach().cpu().float() + change
 
 
+def equation_residual(composed: Tensor, face: Tensor, background: Tensor, mask: Tensor) -> Tensor:
+    """How far composed pictures are from solving eq. 3: root mean square over its equations.
+
+    Args:
+        composed: (B, C, H, W), To.
+        face: (B, C, H, W), Tf.
+        background: (B, C, H, W), Tb.
+        mask: (H, W), M.
+
+    Returns:
+        (B,). `Compositor` makes it as small as it can be.
+    """
+    left = [(mask * (composed - face)).flatten(1)]
+    for axis, size in ((-1, mask.shape[-1] - 1), (-2, mask.shape[-2] - 1)):
+        share = (mask.narrow(axis, 0, size) + mask.narrow(axis, 1, size)) / 2
+        wanted = share * face.diff(dim=axis) + (1 - share) * background.diff(dim=axis)
+        left.append((composed.diff(dim=axis) - wanted).flatten(1))
+    return torch.cat(left, 1).square().mean(1).sqrt()
+
+
 def difference_operator(height: int, width: int) -> csc_array:
     """D: differences to the right, then down, of a picture's pixels row by row.
 
