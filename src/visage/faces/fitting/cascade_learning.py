@@ -45,7 +45,7 @@ def learn_cascade(faces: FaceWindows, config: CascadeConfig = DEFAULT) -> Cascad
     """Learn from all people of a stream.
 
     Args:
-        faces: at least 64 people; 10,000 take about ten minutes and 1 GB.
+        faces: at least 64 people; 32,000 take about half an hour and 4 GB.
         config: how.
 
     Raises:
