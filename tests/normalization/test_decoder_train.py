@@ -26,7 +26,7 @@ from visage.normalization.faces import NormalFaces
 from visage.normalization.features import FeaturesError, IdentityFeatures, Layer
 from visage.normalization.frame import mean_landmarks
 from visage.normalization.train import RECIPES, Plan, decoder_recipe, plan_of
-from visage.normalization.training_set import WildChips
+from visage.normalization.training_data import WildChips
 from visage.photos.alignment import DLIB_CHIP, MEAN_FACE
 from visage.training import TrainingConfig, train
 

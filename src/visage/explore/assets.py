@@ -38,6 +38,20 @@ def _face_basis(path: Path) -> None:
     export_face(path)
 
 
+def _normalized_face(path: Path) -> None:
+    from visage.explore.normalized_face_explorer import WORLD
+    from visage.explore.onnx_export import export_decoder
+    from visage.normalization.decoder import load_decoder
+
+    export_decoder(load_decoder(WORLD), path)
+
+
+def _avatars(path: Path) -> None:
+    from visage.explore.avatar_explorer import export_avatars
+
+    export_avatars(path)
+
+
 # File name under the site's _static/assets: the function that writes it there. Imports are inside,
 # so that a build that needs one file does not load the machinery of the others.
 ASSETS: dict[str, Callable[[Path], None]] = {
@@ -46,4 +60,6 @@ ASSETS: dict[str, Callable[[Path], None]] = {
     "inversion_grid.webp": _inversion_grid,
     "inversion_network.onnx": _inversion_network,
     "face_basis.bin": _face_basis,
+    "avatars.bin": _avatars,
+    "normalized_face.onnx": _normalized_face,
 }

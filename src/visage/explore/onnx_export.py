@@ -54,6 +54,30 @@ def export_face_network(network: nn.Module, path: Path) -> None:
     _export(network, example, path, ["embeddings"], ["faces"])
 
 
+def export_decoder(decoder: nn.Module, path: Path) -> None:
+    """Write a decoder of part II as ONNX: `features` (B, F) to `textures` and `landmarks`.
+
+    The warp is left to the page: a linear system of 87 unknowns is solved for each face.
+
+    Args:
+        decoder: `visage.normalization.decoder.Decoder`.
+        path: the file to write; its folder must exist.
+    """
+    example = torch.zeros(2, decoder.config.features)
+    _export(_Unwarped(decoder), example, path, ["features"], ["textures", "landmarks"])
+
+
+class _Unwarped(nn.Module):
+    """(B, F) to (B, 3, S, S) and (B, 68, 2)."""
+
+    def __init__(self, decoder: nn.Module):
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        return self.decoder.parts(features)
+
+
 def _export(
     module: nn.Module, example: Tensor, path: Path, inputs: Sequence[str], outputs: Sequence[str]
 ) -> None:

@@ -16,7 +16,7 @@ from visage.normalization.faces import NormalFaces
 from visage.normalization.losses import landmark_error
 from visage.normalization.measured_people import World, first_rows, suffix, test_people, worlds
 from visage.normalization.study import closeness_rows, compared, part_result
-from visage.normalization.training_set import TestSet
+from visage.normalization.training_data import TestSet
 from visage.sheet import sheet
 
 _SHOWN = 8

@@ -208,13 +208,16 @@ class Decoder(nn.Module):
         Raises:
             DecoderError: the features have another length.
         """
-        code = self.code(features)
-        texture = self.texture(code)
-        # In units of a sixteenth of the picture, so that outputs near 1 are what is asked for.
-        offsets = self.landmarks(code).float().view(-1, LANDMARKS, 2) * (self.config.size / 16)
-        landmarks = self.mean + offsets
+        texture, landmarks = self.parts(features)
         image = self.rendered(texture[:rendered], landmarks[:rendered])
         return Decoded(image, texture, landmarks)
+
+    def parts(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Textures (B, 3, S, S) and landmarks (B, 68, 2) of features (B, F), before the warp."""
+        code = self.code(features)
+        # In units of a sixteenth of the picture, so that outputs near 1 are what is asked for.
+        offsets = self.landmarks(code).float().view(-1, LANDMARKS, 2) * (self.config.size / 16)
+        return self.texture(code), self.mean + offsets
 
     def rendered(self, texture: Tensor, landmarks: Tensor) -> Tensor:
         """Section 4: textures (B, 3, S, S) with their landmarks moved to (B, 68, 2)."""

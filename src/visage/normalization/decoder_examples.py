@@ -24,7 +24,7 @@ from visage.normalization.decoder import Normal
 from visage.normalization.faces import NormalFaces, stored
 from visage.normalization.features import FeaturesError, IdentityFeatures
 from visage.normalization.losses import chip_similarity, chips_of
-from visage.normalization.training_set import WildChips
+from visage.normalization.training_data import WildChips
 from visage.photos.alignment import DLIB_CHIP
 from visage.photos.downloads import cache_folder
 

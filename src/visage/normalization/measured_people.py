@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from visage.normalization.training_set import TestSet
+from visage.normalization.training_data import TestSet
 from visage.photos.lfw import LFWNotFoundError, open_lfw
 
 World = Literal["synthetic", "lfw"]
@@ -21,7 +21,7 @@ def test_people(world: World) -> TestSet:
     Raises:
         LFWNotFoundError: the photographs are not there.
     """
-    from visage.normalization.training_sets import lfw_test_set, synthetic_test_set
+    from visage.normalization.training_set import lfw_test_set, synthetic_test_set
 
     return lfw_test_set(open_lfw()) if world == "lfw" else synthetic_test_set()
 

@@ -24,7 +24,7 @@ from visage.normalization.frame import mean_landmarks
 from visage.normalization.measured_people import World
 from visage.normalization.normal_people import draw_normal_people
 from visage.normalization.train import RECIPES, decoder_recipe, plan_of
-from visage.normalization.training_set import WildChips
+from visage.normalization.training_data import WildChips
 from visage.photos.alignment import DLIB_CHIP, align
 from visage.photos.downloads import cache_folder
 from visage.recognition.chips import synthetic_name
