@@ -1,5 +1,6 @@
 """The filter's criteria: known answers, what they ignore, thresholds."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from visage.normalization.quality import (
     Measures,
     Quality,
     colourfulness,
+    eye_light,
     sharpness,
 )
 
@@ -30,7 +32,7 @@ def pictures():
 def test_blur_lowers_sharpness_more_and_more(pictures):
     values = [sharpness(blurred(pictures, sigma)) for sigma in (0.5, 1.0, 2.0)]
     values = [sharpness(pictures), *values]
-    for sharper, softer in zip(values, values[1:], strict=False):
+    for sharper, softer in itertools.pairwise(values):
         assert (softer < sharper).all()
 
 
@@ -65,9 +67,20 @@ def test_only_the_face_counts(pictures):
         assert torch.allclose(measured(other), measured(pictures), rtol=1e-4)
 
 
+def test_dark_lenses_take_the_light_from_the_eyes(pictures):
+    """A band over the eyes, as wide as glasses, is darkened to a quarter."""
+    bare = torch.full_like(pictures, 0.8)
+    worn = bare.clone()
+    worn[..., 58:78, 40:120] *= 0.25
+    assert torch.allclose(eye_light(bare), torch.ones(4))
+    assert float(eye_light(worn).max()) == pytest.approx(0.25, abs=0.02)
+    assert torch.allclose(eye_light(0.5 * worn), eye_light(worn), atol=1e-5)
+
+
 def good() -> Measures:
     one = torch.ones(1)
-    return Measures(0.6 * one, 8 * one, 0 * one, 0 * one, 0 * one, 0 * one, 0 * one)
+    values = (0.6, 8.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.8)
+    return Measures(*(value * one for value in values))
 
 
 @pytest.mark.parametrize(
@@ -80,6 +93,7 @@ def good() -> Measures:
         ("smile", 1.0, "neutral"),
         ("opening", 1.0, "neutral"),
         ("glasses", 2.0, "glasses"),
+        ("eye_light", 0.3, "dark_eyes"),
     ],
 )
 def test_each_measure_has_its_criterion(name, value, criterion):
@@ -91,7 +105,7 @@ def test_each_measure_has_its_criterion(name, value, criterion):
 
 
 def test_rows_of_measures():
-    both = Measures(*torch.arange(14.0).view(7, 2))
+    both = Measures(*torch.arange(16.0).view(8, 2))
     assert len(both) == 2
     assert both[1:].yaw.tolist() == [5.0]
 

@@ -19,6 +19,7 @@ from visage.photos.downloads import cache_folder
 from visage.recognition.encoder import Encoder
 
 _BLOCK = 64
+_TOGETHER = 16
 _NAMES = tuple(field.name for field in fields(Measures))
 
 
@@ -40,7 +41,7 @@ def measure_all(
         folder: of the cache, `cache_folder()` if None.
     """
     folder = (folder or cache_folder()) / "normalization" / "measures"
-    known = hashlib.sha256(encoder.name.encode())
+    known = hashlib.sha256(repr((encoder.name, _NAMES)).encode())
     for weights in read_outs.state_dict().values():
         known.update(weights.numpy().tobytes())
     rows = []
@@ -62,9 +63,13 @@ def measure_all(
 
 
 def _measured(album, photos, points: Tensor, read_outs: ReadOuts, encoder: Encoder) -> Tensor:
-    """(B, 7), one photograph at a time: an album's have many sizes."""
-    rows = []
-    for (name, number), landmarks in zip(photos, points, strict=True):
-        one = measure(album.image(name, number), landmarks[None], read_outs, encoder)
-        rows.append(torch.stack([getattr(one, each) for each in _NAMES], 1))
-    return torch.cat(rows)
+    """(B, M), a column a measure; photographs of one size are measured together."""
+    images = [album.image(*photo) for photo in photos]
+    table = torch.zeros(len(images), len(_NAMES))
+    for shape in {image.shape for image in images}:
+        rows = [row for row, image in enumerate(images) if image.shape == shape]
+        for some in torch.tensor(rows).split(_TOGETHER):
+            batch = torch.cat([images[row] for row in some.tolist()])
+            found = measure(batch, points[some], read_outs, encoder)
+            table[some] = torch.stack([getattr(found, name) for name in _NAMES], 1)
+    return table

@@ -12,6 +12,9 @@ SMALLEST = 16
 """Pixels: below, the eyes are four pixels apart and no landmark means anything."""
 
 
+_UPPER, _LOWER = [61, 62, 63], [67, 66, 65]
+
+
 def normal_crop(size: int) -> Crop:
     """The paper's crop at another size: the same part of the picture in more or fewer pixels.
 
@@ -52,6 +55,37 @@ def rescale_landmarks(landmarks: Tensor, size: int, to: int) -> Tensor:
     tensor([[41.7500, 45.5000]])
     """
     return (landmarks + 0.5) * (to / size) - 0.5
+
+
+def part_lips(landmarks: Tensor, gap: float) -> Tensor:
+    """Keep the inner points of upper and lower lip apart, which a closed mouth puts on one spot.
+
+    A spline has one value at a point, and a warp between lips that cross folds the picture. Each
+    of the three pairs is moved apart, half of what lacks each, straight up and down; averages and
+    morphs of what is so apart are as far apart.
+
+    Args:
+        landmarks: (..., 68, 2), pixels of an upright face.
+        gap: pixels, at least so far the lower lip is below the upper.
+
+    Returns:
+        (..., 68, 2).
+
+    >>> closed = torch.full((68, 2), 5.0)
+    >>> part_lips(closed, 1.0)[[61, 67], 1]
+    tensor([4.5000, 5.5000])
+    """
+    upper, lower = landmarks[..., _UPPER, 1], landmarks[..., _LOWER, 1]
+    lacking = (gap - (lower - upper)).clamp(min=0) / 2
+    parted = landmarks.clone()
+    parted[..., _UPPER, 1] = upper - lacking
+    parted[..., _LOWER, 1] = lower + lacking
+    return parted
+
+
+def lip_gap(size: int) -> float:
+    """Pixels between closed lips in a crop of `size`: a hundredth of the distance of the eyes."""
+    return 0.01 * eye_distance(size)
 
 
 def mean_landmarks(landmarks: Tensor) -> Tensor:

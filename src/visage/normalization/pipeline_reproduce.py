@@ -21,7 +21,7 @@ from visage.normalization.averaging import average_people
 from visage.normalization.compositing import blending_mask, equation_residual
 from visage.normalization.faces import NormalFaces, stored
 from visage.normalization.filtering import measure_all
-from visage.normalization.frame import mean_landmarks, normal_crop
+from visage.normalization.frame import lip_gap, mean_landmarks, normal_crop, part_lips
 from visage.normalization.morphing import FaceMorpher
 from visage.normalization.read_outs import load_read_outs
 from visage.normalization.training_set import (
@@ -189,7 +189,7 @@ def lfw_sittings(count: int, each: int, size: int) -> Sittings:
 def _sittings(names, images: Tensor, landmarks: Tensor, each: int, size: int) -> Sittings:
     crop = normal_crop(size)
     aligned = align(images, landmarks, crop, padding="border")
-    placed = apply_transform(crop_transform(landmarks, crop), landmarks)
+    placed = part_lips(apply_transform(crop_transform(landmarks, crop), landmarks), lip_gap(size))
     shape = (len(names), each)
     return Sittings(tuple(names), aligned.unflatten(0, shape), placed.unflatten(0, shape))
 

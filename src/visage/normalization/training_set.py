@@ -15,7 +15,7 @@ from visage.normalization.albums import Album, Found, LFWAlbum, find_all
 from visage.normalization.averaging import average_people
 from visage.normalization.faces import NormalFaces, stored
 from visage.normalization.filtering import measure_all
-from visage.normalization.frame import normal_crop
+from visage.normalization.frame import lip_gap, normal_crop, part_lips
 from visage.normalization.normal_people import draw_normal_people
 from visage.normalization.quality import Quality
 from visage.normalization.read_outs import load_read_outs
@@ -117,7 +117,8 @@ def average_photographs(album: Album, found: Found, rows: Sequence[int], size: i
     for row in rows:
         photo, points = album.image(*found.photos[row]), found.landmarks[row : row + 1]
         images.append(stored(align(photo, points, crop, padding="border")))
-        landmarks.append(apply_transform(crop_transform(points, crop), points))
+        placed = apply_transform(crop_transform(points, crop), points)
+        landmarks.append(part_lips(placed, lip_gap(size)))
     return average_people(people, torch.cat(images), torch.cat(landmarks))
 
 
@@ -158,7 +159,8 @@ def synthetic_faces(
 
     def make(indices: Sequence[int]) -> dict[str, Tensor]:
         drawn = draw_normal_people(model, 0, indices, split=split, size=size, detail=detail)
-        return {"images": stored(drawn.image), "landmarks": drawn.landmarks}
+        landmarks = part_lips(drawn.landmarks, lip_gap(size))
+        return {"images": stored(drawn.image), "landmarks": landmarks}
 
     # The first person is drawn again: where they have changed, so may the rest.
     probe = make(range(1))["images"].float().mean((2, 3)).round().int().flatten().tolist()
