@@ -9,8 +9,8 @@ lines of algorithm 1), `Spline.at` evaluates (its last line).
 
 Neither φ cares about the unit of length: shifting or scaling the plane changes w and v, and not s.
 So points are centred and scaled before anything is squared, and the system, a few dozen equations,
-is solved in float64 whatever the points are. Both together keep float32 exact to about 1e-4 of a
-pixel.
+is solved in float64 whatever the points are. What is left in float32 is the rounding of the sum: on
+224 pixels about 2e-4 of a pixel with φ_1 and 2e-3 with φ_2, whose terms are larger and cancel.
 """
 
 from __future__ import annotations

@@ -89,11 +89,29 @@ def dense_flow(
         NormalizationError: shapes, devices or types do not fit, or something is not finite.
     """
     _check_landmarks(source, target)
-    edge = boundary_points(height, width, each_side).to(target)
-    points = torch.cat([target, edge.expand(len(target), -1, -1)], 1)
-    moved = source - target
-    values = torch.cat([moved, edge.new_zeros(len(moved), len(edge), 2)], 1)
+    points, values = control_points(source, target, height, width, each_side)
     return fit_spline(points, values, order).at_pixels(height, width)
+
+
+def control_points(
+    source: Tensor, target: Tensor, height: int, width: int, each_side: int = BOUNDARY
+) -> tuple[Tensor, Tensor]:
+    """Where the flow is known, and what it is there: at the landmarks and on the boundary.
+
+    Args:
+        source: (B or 1, n, 2), pixels.
+        target: (B or 1, n, 2), pixels.
+        height: of the result, pixels.
+        width: of the result, pixels.
+        each_side: boundary points a side, k in all.
+
+    Returns:
+        Points (B or 1, n + k, 2) and displacements (B, n + k, 2).
+    """
+    edge = boundary_points(height, width, each_side).to(target)
+    moved = source - target
+    points = torch.cat([target, edge.expand(len(target), -1, -1)], 1)
+    return points, F.pad(moved, (0, 0, 0, len(edge)))
 
 
 def warp(image: Tensor, source: Tensor, target: Tensor, *, order: Order = 1) -> Tensor:

@@ -1,0 +1,199 @@
+"""Figures 2 and 5 of Cole et al. (2017): what the warp does to a face."""
+
+from __future__ import annotations
+
+import time
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from visage.faces.portraits import Detail
+from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import mean_row, measured_result
+from visage.normalization.spline import Order, polyharmonic_spline
+from visage.normalization.warp import boundary_points, control_points, dense_flow, sample, warp
+from visage.normalization.warp_examples import (
+    SIZE,
+    Portraits,
+    astronaut,
+    detected,
+    face_boxes,
+    mean_geometry,
+    person_landmarks,
+    synthetic_portraits,
+)
+
+_PAPER = "cole2017synthesizing"
+_SHOWN = (3, 8)  # of the synthetic test people
+_PLAIN = Detail(texture=256, strands=500)
+_START, _WANTED = "#56b4e9", "#e69f00"
+_ARROWS = 14  # pixels between two of the flow's
+
+
+def reproduce_fig2(profile: Profile, seed: int) -> tuple[Result, Figure]:
+    """A photograph, its landmarks, and the photograph warped to the mean geometry."""
+    start, count = time.perf_counter(), 24 if profile == "full" else 1
+    wanted = mean_geometry()
+    detail = Detail(texture=512, strands=5000, supersample=2) if profile == "full" else _PLAIN
+    shown = _SHOWN if profile == "full" else _SHOWN[:1]
+    several = synthetic_portraits(range(10, 10 + count), seed=seed, detail=_PLAIN)
+    everybody = astronaut() + synthetic_portraits(shown, seed=seed, detail=detail) + several
+    boxes = face_boxes(everybody)
+    faces = detected(everybody, boxes)
+    warped = warp(faces.images, faces.landmarks, wanted[None])
+    found = detected(Portraits(warped, faces.landmarks), boxes)
+    before, after = ((f.landmarks - wanted).norm(dim=2).mean(1) for f in (faces, found))
+    result = measured_result(
+        "normalization/fig2",
+        "Warping aligns the textures, so that a landmark lies at the same pixel in every image.",
+        f"{len(before)} faces in the crop of section 6.1 ({SIZE} pixels): synthetic test people "
+        "and one portrait. Warped by the landmarks that dlib detects to the mean of 200 synthetic "
+        f"training people, φ_1, {len(boundary_points(9, 9))} boundary points. Then dlib looks for "
+        "landmarks again, in the same box: mean distance from the mean geometry, before and after "
+        "the warp. What remains is how far a detector errs, which knows nothing of the warp.",
+        paper=_PAPER,
+        profile=profile,
+        seed=seed,
+        start=start,
+        rows=[
+            mean_row("landmark_error_before_px", before, "px", "lower"),
+            mean_row("landmark_error_after_px", after, "px", "lower"),
+        ],
+    )
+    some = slice(len(faces.images) - count)
+    return result, fig2(Portraits(faces.images[some], faces.landmarks[some]), wanted)
+
+
+def fig2(faces: Portraits, wanted: Tensor) -> Figure:
+    """Each face, its landmarks, and the face with its landmarks at `wanted` (68, 2)."""
+    count = len(faces.images)
+    warped = warp(faces.images, faces.landmarks, wanted[None])
+    figure, axes = plt.subplots(count, 3, figsize=(6.3, 2.15 * count), squeeze=False)
+    for row, image, result, points in zip(axes, faces.images, warped, faces.landmarks, strict=True):
+        _show(row[0], image)
+        _show(row[1], image)
+        _dots(row[1], points, _START)
+        _show(row[2], result)
+        _dots(row[2], wanted, _WANTED)
+    for axis, title in zip(axes[0], ("picture", "landmarks", "at the mean geometry"), strict=True):
+        axis.set_title(title)
+    return figure
+
+
+def reproduce_fig5(profile: Profile, seed: int) -> tuple[Result, Figure]:
+    """One face moved to another's landmarks, and how far flows of many pairs overshoot."""
+    start, count = time.perf_counter(), 100 if profile == "full" else 4
+    points = person_landmarks(2 * count, seed=seed, split="test")
+    source, target = points[:count], points[count:]
+    detail = Detail(texture=512, strands=5000, supersample=2) if profile == "full" else _PLAIN
+    people = synthetic_portraits(_SHOWN, seed=seed, detail=detail)
+    result = measured_result(
+        "normalization/fig5",
+        "The linear interpolant is more robust to overshooting than the thin-plate spline, and "
+        "its linearization artifacts are difficult to detect.",
+        f"{count} pairs of synthetic test people, one's landmarks moved to the other's, twice as "
+        f"far in rows _twice; {SIZE} pixels, {len(boundary_points(9, 9))} boundary points, "
+        "float32. landmark_error: how far the flow at a landmark is from its displacement, the "
+        "worst. overshoot: the flow's largest displacement in times of the largest asked for. "
+        "folded: pixels at which the flow turns the picture over (its Jacobian's determinant is "
+        "not positive).",
+        paper=_PAPER,
+        profile=profile,
+        seed=seed,
+        start=start,
+        rows=_flow_rows(source, target),
+    )
+    return result, fig5(people.images[:1], people.landmarks[:1], people.landmarks[1:])
+
+
+def _flow_rows(source: Tensor, target: Tensor) -> list[Row]:
+    rows = []
+    for order in (1, 2):
+        name = {1: "linear", 2: "thin_plate"}[order]
+        points, values = control_points(source, target, SIZE, SIZE)
+        missed = polyharmonic_spline(points, values, target, order) - (source - target)
+        worst = float(missed.norm(dim=2).max())
+        count = target[..., 0].numel()
+        rows.append(Row(f"landmark_error_px_{name}", None, worst, "px", "lower", count))
+        flow = dense_flow(source, target, SIZE, SIZE, order=order)
+        overshoot = flow.norm(dim=1).amax((1, 2)) / (source - target).norm(dim=2).amax(1)
+        rows.append(mean_row(f"overshoot_{name}", overshoot, "times", "lower"))
+        for times, tail in ((1, ""), (2, "_twice")):
+            turned = (flow_determinant(times * flow) <= 0).float().mean((1, 2))  # d is linear in D
+            rows.append(mean_row(f"folded_{name}{tail}", turned, "fraction", "lower"))
+    return rows
+
+
+def flow_determinant(flow: Tensor) -> Tensor:
+    """How much each cell of four pixels grows: det(1 + ∇d), by differences of neighbours.
+
+    Not positive where the picture is folded: two places of the result read the same place.
+
+    Args:
+        flow: (B, 2, H, W), pixels.
+
+    Returns:
+        (B, H − 1, W − 1).
+    """
+    across = flow[..., :-1, 1:] - flow[..., :-1, :-1]
+    down = flow[..., 1:, :-1] - flow[..., :-1, :-1]
+    return (1 + across[:, 0]) * (1 + down[:, 1]) - across[:, 1] * down[:, 0]
+
+
+def fig5(image: Tensor, source: Tensor, target: Tensor, order: Order = 1) -> Figure:
+    """Start, wish, flow and result of one warp, (1, 3, S, S) and (1, 68, 2) each."""
+    height, width = image.shape[-2:]
+    flow = dense_flow(source, target, height, width, order=order)
+    figure, axes = plt.subplots(1, 4, figsize=(9.2, 2.55))
+    for axis, title in zip(
+        axes, ("landmarks", "where they shall lie", "flow", "result"), strict=True
+    ):
+        axis.set_title(title)
+    _show(axes[0], image[0])
+    _dots(axes[0], source[0], _START)
+    _show(axes[1], 0.35 * image[0] + 0.65)
+    _dots(axes[1], source[0], _START)
+    _dots(axes[1], target[0], _WANTED)
+    _dots(axes[1], boundary_points(height, width), _WANTED, clip=False)
+    _draw_flow(axes[2], flow[0])
+    _show(axes[3], sample(image, flow)[0])
+    _dots(axes[3], target[0], _WANTED)
+    return figure
+
+
+def _draw_flow(axis: Axes, flow: Tensor) -> None:
+    """Length as shade, and arrows from where a pixel is to where its content comes from."""
+    height, width = flow.shape[-2:]
+    shade = axis.imshow(flow.norm(dim=0), cmap="viridis", interpolation="bilinear")
+    x, y = torch.meshgrid(
+        torch.arange(_ARROWS // 2, width, _ARROWS),
+        torch.arange(_ARROWS // 2, height, _ARROWS),
+        indexing="xy",
+    )
+    u, v = flow[:, y, x]
+    axis.quiver(x, y, u, v, angles="xy", scale_units="xy", scale=1, color="white", width=0.006)
+    bar = axis.figure.colorbar(shade, ax=axis, fraction=0.046, pad=0.03)
+    bar.set_label("pixels", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    axis.set(xticks=[], yticks=[])
+    axis.grid(visible=False)
+
+
+def _show(axis: Axes, image: Tensor) -> None:
+    axis.imshow(image.clamp(0, 1).permute(1, 2, 0), interpolation="bilinear")
+    axis.set(xticks=[], yticks=[])
+    axis.grid(visible=False)
+    axis.spines[:].set_visible(False)
+
+
+def _dots(axis: Axes, points: Tensor, colour: str, *, clip: bool = True) -> None:
+    axis.scatter(points[:, 0], points[:, 1], s=5, color=colour, linewidths=0, clip_on=clip)
+
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "normalization/fig2": reproduce_fig2,
+    "normalization/fig5": reproduce_fig5,
+}
