@@ -23,7 +23,15 @@ from visage.normalization.colour_basis import ColourBasis
 from visage.normalization.model_fitting import FittedShape, ModelFitting, fit_shape
 from visage.normalization.texture_fitting import FittedTexture, TextureFitting, fit_texture
 
-__all__ = ["Avatars", "draw_avatars", "make_avatars", "spin"]
+__all__ = [
+    "Avatars",
+    "draw_avatars",
+    "fine_model",
+    "head_camera",
+    "make_avatars",
+    "spin",
+    "studio_light",
+]
 
 _DISTANCE = 1200.0  # mm
 _WIDTH = 300.0  # mm at the head that a picture shows
@@ -119,7 +127,7 @@ def draw_avatars(
         (B, 3, size, size), sRGB, on nearly white.
     """
     fine = size * supersample
-    camera = _camera(angles, fine)
+    camera = head_camera(angles, fine)
     points, triangles = camera.project(vertices), drawn_triangles(model)
     ids = visible_triangles(points, triangles, fine, fine, perspective=True)
     weights = barycentric(points, triangles, ids, perspective=True)
@@ -128,21 +136,22 @@ def draw_avatars(
     colour, normals = drawn.split(3, 1)
     linear = decode_srgb(colour.clamp(0, 1))
     if lit:
-        light = shade(unit(normals), _studio(len(vertices)))
+        light = shade(unit(normals), studio_light(len(vertices)))
         linear = linear * torch.lerp(torch.ones_like(light), light, lit)
     paper = decode_srgb(torch.tensor(_PAPER))
     linear = torch.where(ids[:, None] < 0, paper, linear).clamp(max=1)
     return encode_srgb(torch.nn.functional.avg_pool2d(linear, supersample)).clamp(0, 1)
 
 
-def _camera(angles: Tensor, size: int) -> Perspective:
+def head_camera(angles: Tensor, size: int) -> Perspective:
+    """The camera that sees heads turned by angles (B, 3) in the middle of `size` pixels."""
     shift = -torch.tensor(_CENTRE).expand(len(angles), 2)
     scale = torch.full((len(angles),), size / _WIDTH)
     camera = WeakPerspective(angles, shift, size, size, scale=scale)
     return camera.at_distance(torch.full((len(angles),), _DISTANCE))
 
 
-def _studio(count: int) -> Tensor:
+def studio_light(count: int) -> Tensor:
     """Harmonics (count, 9, 3) of a wide lamp at the upper left and a weaker light all round."""
     where = unit(torch.tensor([[-0.5, 0.6, 0.7]]), dim=1)
     lamp = disc_light(where, torch.full((1, 3), 0.75), torch.tensor([0.6]))
