@@ -3,49 +3,32 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from visage.faces.dataset import SyntheticFaces
-from visage.faces.population import people
-from visage.faces.shape import MorphableModel
-from visage.faces.shots import ShotRanges
 from visage.ledger import Experiment, Profile, Result, Row
 from visage.measured import mean_row, measured_result
-from visage.normalization.albums import find_all
-from visage.normalization.averaging import average_people
 from visage.normalization.compositing import blending_mask, equation_residual
-from visage.normalization.faces import NormalFaces, stored
-from visage.normalization.filtering import measure_all
-from visage.normalization.frame import lip_gap, mean_landmarks, normal_crop, part_lips
+from visage.normalization.frame import mean_landmarks
 from visage.normalization.morphing import FaceMorpher
-from visage.normalization.read_outs import load_read_outs
+from visage.normalization.sittings import Sittings, face_light, lfw_sittings, synthetic_sittings
 from visage.normalization.training_set import (
-    LFW_QUALITY,
-    MOST_AVERAGED,
     SYNTHETIC_AMOUNTS,
     SYNTHETIC_PEOPLE,
-    lfw_album,
     lfw_training_set,
     synthetic_faces,
 )
-from visage.photos.alignment import DLIB_CHIP, align, apply_transform, crop_transform, to_grey
+from visage.photos.alignment import DLIB_CHIP, align
 from visage.photos.landmarks import detect_faces
 from visage.photos.lfw import LFWNotFoundError, open_lfw
-from visage.recognition.chips import synthetic_name
 from visage.recognition.encoder import Encoder, embed_mirrored, load_encoder
 from visage.sheet import sheet
 
 _PAPER = "cole2017synthesizing"
 _SHOWN, _COLUMNS = 4, 6  # of figure 6: faces, and morphs of each
 _PEOPLE_SHOWN, _PICTURES_SHOWN = 3, 4  # of figure 7
-_SITTING = ShotRanges(
-    yaw=8, pitch=5, width=(275, 300), shift=0.03, expressions={"neutral": 1.0}
-)  # what the filter would leave of everyday pictures
 
 
 def reproduce_fig6(profile: Profile, seed: int) -> tuple[Result, Figure]:
@@ -143,57 +126,6 @@ def _framed(image: Tensor) -> Tensor:
     return torch.nn.functional.interpolate(image[None], scale_factor=2, mode="bilinear")
 
 
-@dataclass(frozen=True, eq=False)
-class Sittings:
-    """K pictures of each of P people: (P, K, 3, S, S) in [0, 1] and (P, K, 68, 2)."""
-
-    people: tuple[str, ...]
-    images: Tensor
-    landmarks: Tensor
-
-    def averages(self, chosen: slice) -> NormalFaces:
-        """The average of the chosen pictures of each person."""
-        images, landmarks = self.images[:, chosen], self.landmarks[:, chosen]
-        names = [name for name in self.people for _ in range(images.shape[1])]
-        return average_people(names, stored(images.flatten(0, 1)), landmarks.flatten(0, 1))
-
-
-def synthetic_sittings(count: int, each: int, size: int) -> Sittings:
-    """Neutral pictures within 8 degrees of frontal, in all lights, of people without glasses."""
-    model = MorphableModel.load()
-    worn = people(model, 0, range(2 * count + 8), split="test").glasses.worn.tolist()
-    chosen = [i for i, glasses in enumerate(worn) if not glasses][:count]
-    faces = SyntheticFaces(
-        len(worn), each, size=2 * size, split="test", answers=("landmarks",), ranges=_SITTING
-    )
-    items = faces.__getitems__([i * each + k for i in chosen for k in range(each)])
-    images, landmarks = (torch.stack([i[name] for i in items]) for name in ("image", "landmarks"))
-    return _sittings([synthetic_name("test", i) for i in chosen], images, landmarks, each, size)
-
-
-def lfw_sittings(count: int, each: int, size: int) -> Sittings:
-    """The first good photographs of people who have enough of them."""
-    album = lfw_album(open_lfw())
-    found = find_all(album, most=MOST_AVERAGED)
-    measures = measure_all(album, found, load_read_outs(), load_encoder())
-    rows: dict[str, list[int]] = {}
-    for row in LFW_QUALITY.keeps_all(measures).nonzero()[:, 0].tolist():
-        rows.setdefault(found.photos[row][0], []).append(row)
-    chosen = {name: some[:each] for name, some in rows.items() if len(some) >= each}
-    names = list(chosen)[:count]
-    places = [row for name in names for row in chosen[name]]
-    images = torch.cat([album.image(*found.photos[row]) for row in places])
-    return _sittings(names, images, found.landmarks[places], each, size)
-
-
-def _sittings(names, images: Tensor, landmarks: Tensor, each: int, size: int) -> Sittings:
-    crop = normal_crop(size)
-    aligned = align(images, landmarks, crop, padding="border")
-    placed = part_lips(apply_transform(crop_transform(landmarks, crop), landmarks), lip_gap(size))
-    shape = (len(names), each)
-    return Sittings(tuple(names), aligned.unflatten(0, shape), placed.unflatten(0, shape))
-
-
 def reproduce_fig7(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """Pictures of synthetic people and their averages, shown; of LFW's too, measured."""
     start, full = time.perf_counter(), profile == "full"
@@ -202,7 +134,7 @@ def reproduce_fig7(profile: Profile, seed: int) -> tuple[Result, Figure]:
     sittings = synthetic_sittings(40 if full else _PEOPLE_SHOWN, each, size)
     rows = average_rows(sittings, encoder, "")
     try:
-        photographs = lfw_sittings(40, each, size) if full else None
+        photographs = lfw_sittings(open_lfw(), 40, each, size) if full else None
     except LFWNotFoundError:
         photographs = None
     if photographs is not None and len(photographs.people) > 1:
@@ -248,29 +180,6 @@ def average_rows(sittings: Sittings, encoder: Encoder, suffix: str) -> list[Row]
             mean_row(f"detail_{name}{suffix}", detail, "grey levels", "higher"),
         ]
     return rows
-
-
-class FaceLight(NamedTuple):
-    """The light on B faces, in grey levels."""
-
-    colour: Tensor  # (B, 3), the mean
-    sides: Tensor  # (B,), the picture's right half minus its left half, brightness
-    detail: Tensor  # (B,), mean gradient of the brightness
-
-
-def face_light(textures: Tensor, mask: Tensor) -> FaceLight:
-    """Measure aligned faces (B, 3, S, S) where the mask (S, S) is 1."""
-    levels, grey = 255 * textures, 255 * to_grey(textures)[:, 0]
-    right = mask * (torch.arange(mask.shape[1]) >= mask.shape[1] / 2)
-    left = mask - right
-    means = [(grey * part).sum((1, 2)) / part.sum() for part in (left, right)]
-    gradient = torch.hypot(grey.diff(dim=1)[..., :-1], grey.diff(dim=2)[:, :-1])
-    inner = mask[:-1, :-1]
-    return FaceLight(
-        (levels * mask).sum((2, 3)) / mask.sum(),
-        means[1] - means[0],
-        (gradient * inner).sum((1, 2)) / inner.sum(),
-    )
 
 
 def sitting_sheet(sittings: Sittings) -> Figure:
