@@ -16,7 +16,7 @@ from visage.faces.shape import MorphableModel
 from visage.normalization.frame import mean_landmarks, normal_crop
 from visage.normalization.normal_people import draw_normal_people, normal_camera
 from visage.photos.alignment import align, apply_transform, crop_transform
-from visage.photos.landmarks import FaceBox, find_face, find_landmarks
+from visage.photos.landmarks import find_face
 from visage.photos.reading import open_photo
 
 SIZE = 224
@@ -64,23 +64,6 @@ def astronaut(size: int = SIZE) -> Portraits:
     landmarks, crop = find_face(photo).landmarks, normal_crop(size)
     placed = apply_transform(crop_transform(landmarks, crop), landmarks)
     return Portraits(align(photo, landmarks, crop, padding="border"), placed)
-
-
-def detected(faces: Portraits, boxes: Sequence[FaceBox]) -> Portraits:
-    """The same pictures with the landmarks that dlib sees in N boxes."""
-    found = [
-        find_landmarks(image[None], box) for image, box in zip(faces.images, boxes, strict=True)
-    ]
-    return Portraits(faces.images, torch.cat(found))
-
-
-def face_boxes(faces: Portraits) -> list[FaceBox]:
-    """Where dlib sees the N faces.
-
-    Raises:
-        visage.photos.landmarks.NoFaceError: in one picture it sees none.
-    """
-    return [find_face(image[None], which="largest").box for image in faces.images]
 
 
 def person_landmarks(
