@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import safetensors.torch
@@ -126,14 +127,16 @@ def training_set(
             f"{len(base)} faces of {base.size} pixels; expected two or more of {amounts.size}"
         )
     folder = set_folder(name, base, amounts, folder)
-    morpher = FaceMorpher(base, amounts.morph)
-    base = NormalFaces(
-        base.people, base.images, base.landmarks, stored(morpher.textures), morpher.mean
+    make_morphs = lru_cache(lambda: FaceMorpher(base, amounts.morph))
+    aligned = kept(
+        folder / "base.safetensors",
+        lambda: {"mean": make_morphs().mean, "aligned": stored(make_morphs().textures)},
     )
+    mean = aligned["mean"]
     return TrainingSet(
-        morpher.mean,
-        base,
-        _morphs(folder / "morphs.safetensors", morpher, amounts),
+        mean,
+        NormalFaces(base.people, base.images, base.landmarks, **aligned),
+        _morphs(folder / "morphs.safetensors", base.people, make_morphs, amounts, mean),
         _photos(folder / "photos.safetensors", photos),
     )
 
@@ -147,9 +150,15 @@ def set_folder(name: str, base: NormalFaces, amounts: Amounts, folder: Path | No
     return (folder or cache_folder()) / "normalization" / f"{name}-{key.hexdigest()[:16]}"
 
 
-def _morphs(path: Path, morpher: FaceMorpher, amounts: Amounts) -> NormalFaces:
+def _morphs(
+    path: Path,
+    people: Sequence[str],
+    morpher: Callable[[], FaceMorpher],
+    amounts: Amounts,
+    mean: Tensor,
+) -> NormalFaces:
     def make(indices: Sequence[int]) -> dict[str, Tensor]:
-        made = morpher.draw(amounts.seed, indices)
+        made = morpher().draw(amounts.seed, indices)
         return {
             "images": stored(made.images),
             "aligned": stored(made.textures),
@@ -157,9 +166,16 @@ def _morphs(path: Path, morpher: FaceMorpher, amounts: Amounts) -> NormalFaces:
         }
 
     found = in_blocks(path, amounts.morphs, make)
-    count = len(morpher.base)
-    people = tuple(morpher.base.people[i % count] for i in range(amounts.morphs))
-    return NormalFaces(people, **found, mean=morpher.mean)
+    names = tuple(people[i % len(people)] for i in range(amounts.morphs))
+    return NormalFaces(names, **found, mean=mean)
+
+
+def kept(path: Path, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Tensors from a file, which is made if it is not there."""
+    if not path.exists():
+        with written_whole(path) as temporary:
+            safetensors.torch.save_file(make(), temporary)
+    return safetensors.torch.load_file(path)
 
 
 def in_blocks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from visage.normalization.training_data import (
     TrainingSetError,
     WildChips,
     in_blocks,
+    kept,
     training_set,
 )
 from visage.photos.alignment import DLIB_CHIP, align, apply_transform, crop_transform
@@ -85,14 +87,31 @@ def album_training_set(
     found = find_all(album, most=MOST_AVERAGED, folder=folder)
     measures = measure_all(album, found, load_read_outs(), load_encoder(), folder=folder)
     good = quality.keeps_all(measures).nonzero()[:, 0].tolist()
-    base = average_photographs(album, found, good, amounts.size)
+    name = f"{album.name.partition('-')[0]}-{amounts.size}"
+    base = _averages(album, found, good, amounts.size, name, folder)
     return training_set(
-        f"{album.name.partition('-')[0]}-{amounts.size}",
+        name,
         base,
         lambda: photographs(album, found, base.people, amounts.photographs),
         amounts,
         folder=folder,
     )
+
+
+def _averages(
+    album: Album, found: Found, rows: Sequence[int], size: int, name: str, folder: Path | None
+) -> NormalFaces:
+    """`average_photographs`, remembered."""
+    key = hashlib.sha256(repr((album.name, size, [found.photos[row] for row in rows])).encode())
+    key.update(found.landmarks[list(rows)].numpy().tobytes())
+    path = (folder or cache_folder()) / "normalization" / f"{name}-base-{key.hexdigest()[:16]}"
+    people = tuple(dict.fromkeys(found.photos[row][0] for row in rows))
+
+    def make() -> dict[str, Tensor]:
+        made = average_photographs(album, found, rows, size)
+        return {"images": made.images, "landmarks": made.landmarks}
+
+    return NormalFaces(people, **kept(path.with_suffix(".safetensors"), make))
 
 
 def average_photographs(album: Album, found: Found, rows: Sequence[int], size: int) -> NormalFaces:
