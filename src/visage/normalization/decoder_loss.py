@@ -27,8 +27,8 @@ class LossConfig:
     landmarks: float = 1.0  # the paper's, in squared pixels of its crop
     texture: float = 100.0  # the paper's, in [0, 1]
     identity: float = 10.0  # the paper's; 0 leaves it out (figs. 11 and 12)
-    identity_from: int = 16_000  # examples before it counts at all: first there must be a face
-    identity_full: int = 32_000  # examples from which it counts fully
+    identity_from: int = 8_000  # examples before it counts at all: first there must be a face
+    identity_full: int = 20_000  # examples from which it counts fully
     seen: int = 8  # faces of a batch that the recogniser sees: it costs as much as the decoder
     jitter: Jitter | None = field(default_factory=Jitter)  # else it draws grain for one place
     half: bool = True  # the recogniser in bfloat16: twice as fast, and no distance differs
