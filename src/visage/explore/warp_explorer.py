@@ -75,7 +75,7 @@ class WarpExplorer(anywidget.AnyWidget):
         drawn: Portraits = astronaut(SIZE) + synthetic_portraits(tuple(_PEOPLE.values()), size=SIZE)
         names = ("Eileen Collins, astronaut", *_PEOPLE)
         faces = map(WarpFace, names, drawn.images, drawn.landmarks)
-        return cls(tuple(faces), mean_geometry(SIZE))
+        return cls(tuple(faces), mean_geometry(SIZE), {"exaggerate": 0.5})
 
 
 def _rounded(points: Tensor) -> list[list[float]]:

@@ -35,10 +35,10 @@ function render({ model, el }) {
 
   // Controls.
   const people = (label, key) => portraits(label, faces.map(({ name, image }) => ({ name, face: image })), (number) => { if (key === "face") forget(); change({ [key]: number }); });
-  const chosen = { face: people("Face", "face"), other: people("Another one", "other") };
+  const chosen = { face: people("Face", "face"), other: people("The other", "other") };
   const sliders = {
     exaggerate: faceSlider({ key: "exaggerate", name: "Caricature", range: [-1, 2], step: 0.05, format: (v) => (v === -1 ? "mean face" : v === 0 ? "as it is" : `${v > 0 ? "+" : "−"}${Math.abs(Math.round(100 * v))}%`), onInput: (exaggerate) => change({ exaggerate }) }),
-    towards: faceSlider({ key: "towards", name: "Towards other", range: [-1, 2], step: 0.05, format: (v) => `${v < 0 ? "−" : ""}${Math.abs(Math.round(100 * v))}%`, onInput: (towards) => change({ towards }) }),
+    towards: faceSlider({ key: "towards", name: "To other", range: [-1, 2], step: 0.05, format: (v) => `${v < 0 ? "−" : ""}${Math.abs(Math.round(100 * v))}%`, onInput: (towards) => change({ towards }) }),
   };
   const orders = choice("Radial function", ["1", "2"], { 1: "φ₁ = r", 2: "φ₂ = r² log r" }, (value) => change({ order: Number(value) }));
   const flows = choice("Show the flow as", ["grid", "arrows"], { grid: "bent grid", arrows: "arrows" }, (flow) => change({ flow }));
@@ -51,13 +51,15 @@ function render({ model, el }) {
   el.append(
     html("div", { class: "vx-warp-grid" },
       figures,
-      html("div", { class: "vx-stack" },
-        html("div", { class: "vx-warp-people" }, chosen.face.root, chosen.other.root),
-        group("Where the landmarks shall lie", sliders.exaggerate.root, sliders.towards.root),
-        group("Radial function", orders.root),
-        html("div", { class: "vx-choice" }, toggles.boundary, toggles.dots, reset),
-        group("Flow", flows.root),
-        verdict)),
+      html("div", { class: "vx-warp-controls" },
+        html("div", { class: "vx-stack" },
+          html("div", { class: "vx-warp-people" }, chosen.face.root, chosen.other.root),
+          group("Where the landmarks shall lie", sliders.exaggerate.root, sliders.towards.root),
+          verdict),
+        html("div", { class: "vx-stack" },
+          group("Radial function", orders.root),
+          group("Show the flow as", flows.root),
+          html("div", { class: "vx-choice" }, toggles.boundary, toggles.dots, reset)))),
     status);
 
   // Where landmark k shall lie: the sliders' wish, and what was dragged.
@@ -114,9 +116,9 @@ function render({ model, el }) {
     drawFlow(flow);
     const farthest = Math.max(...values.map(([u, v]) => Math.hypot(u, v)));
     let flowing = 0;
-    for (let i = 0; i < flow.u.length; i++) flowing = Math.max(flowing, Math.hypot(flow.u[i], flow.v[i]));
+    for (let i = 0; i < flow.u.length; i++) flowing = Math.max(flowing, flow.u[i] * flow.u[i] + flow.v[i] * flow.v[i]);
     const folded = foldedShare(flow);
-    verdict.textContent = `Farthest landmark ${farthest.toFixed(1)} px, farthest pixel ${flowing.toFixed(1)} px. ${folded ? `Folded over: ${(100 * folded).toFixed(1)}% of the picture.` : "Nothing is folded over."}`;
+    verdict.textContent = `Farthest landmark ${farthest.toFixed(1)} px, farthest pixel ${Math.sqrt(flowing).toFixed(1)} px. ${folded ? `Folded over: ${(100 * folded).toFixed(2)}% of the picture.` : "Nothing is folded over."}`;
     Object.assign(result.dataset, { milliseconds: (performance.now() - began).toFixed(1), step, folded: folded.toFixed(5), farthest: farthest.toFixed(3) });
   }
 
