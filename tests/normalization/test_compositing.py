@@ -9,6 +9,7 @@ from visage.normalization.compositing import (
     Compositor,
     blending_mask,
     difference_operator,
+    keep_backdrop,
 )
 
 
@@ -88,6 +89,21 @@ def test_one_background_for_all():
     assert torch.allclose(
         compose(faces, background), compose(faces, background.expand(3, -1, -1, -1))
     )
+
+
+def test_a_plain_backdrop_stays_and_the_face_does_not():
+    background = torch.full((1, 3, 16, 16), 0.7)
+    background[..., 4:12, 4:12] = 0.2
+    background[..., 8, 12] = 0.65  # half a hair's width: it is half backdrop
+    mask = torch.zeros(16, 16)
+    mask[6:10, 6:10] = 1
+    composed = background + 0.2
+    left = keep_backdrop(composed, background, mask, 0.7)
+    assert torch.equal(left[..., :4, :], background[..., :4, :])
+    assert torch.allclose(left[..., 4:12, 4:12], composed[..., 4:12, 4:12])
+    assert torch.allclose(left[..., 8, 12], torch.tensor(0.75))
+    grey = torch.full_like(background, 0.7)  # a face of the backdrop's own grey
+    assert torch.allclose(keep_backdrop(grey + 0.1, grey, mask, 0.7)[..., 7, 7], torch.tensor(0.8))
 
 
 def test_differences():

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from visage.faces.reflectance import encode_srgb
+from visage.normalization import normal_people
 from visage.normalization import training_set as sets
 from visage.normalization.albums import find_all
 from visage.normalization.frame import lip_gap
@@ -114,3 +116,8 @@ def test_synthetic_sets(tmp_path, monkeypatch):
     assert not torch.equal(train.base.images[:2], test.faces.images)
     lips = train.base.landmarks[:, [67, 66, 65], 1] - train.base.landmarks[:, [61, 62, 63], 1]
     assert (lips >= lip_gap(32) - 1e-4).all()
+
+
+def test_the_backdrop_is_that_of_the_pictures():
+    linear = torch.tensor(normal_people._BACKDROP)
+    assert float(encode_srgb(linear)) == pytest.approx(sets.SYNTHETIC_BACKDROP, abs=0.5 / 255)

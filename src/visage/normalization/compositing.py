@@ -34,6 +34,7 @@ SOFTENING = 0.03
 """Standard deviation of the mask's blur, in sides of the picture. The paper does not give it: this
 is an eighth of the distance between the eyes, about as wide as the shading at a jaw's edge."""
 
+_BACKDROP_EDGE = 0.1  # a pixel that differs so much from the backdrop shows none of it
 _SEEN = 1e-4  # of the mask: below, a pixel's colour is not constrained
 
 
@@ -134,6 +135,27 @@ class Compositor:
         solved = self._factors.solve(self._right @ columns).T
         change = torch.from_numpy(np.ascontiguousarray(solved)).view(face.shape).float()
         return background.detach().cpu().float() + change
+
+
+def keep_backdrop(composed: Tensor, background: Tensor, mask: Tensor, backdrop: float) -> Tensor:
+    """Leave a plain backdrop as it was (beyond the paper).
+
+    Eq. 3 asks nothing of colours outside the face, so that a darker face darkens everything around
+    it. That becomes hair and neck, and hardly shows in a photograph's background; before a plain
+    wall it is a glow around the head.
+
+    Args:
+        composed: (B, 3, H, W), To.
+        background: (B, 3, H, W), Tb, of people before a backdrop of one grey.
+        mask: (H, W), M.
+        backdrop: its value, in [0, 1].
+
+    Returns:
+        (B, 3, H, W), the background where it shows nothing but the backdrop, else the composition;
+        in between where the two mix, as at the edge of hair.
+    """
+    shows = ((background - backdrop).abs().amax(1, keepdim=True) / _BACKDROP_EDGE).clamp(max=1)
+    return torch.lerp(background, composed, torch.maximum(shows, mask))
 
 
 def equation_residual(composed: Tensor, face: Tensor, background: Tensor, mask: Tensor) -> Tensor:

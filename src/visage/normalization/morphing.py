@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from visage.normalization.compositing import Compositor, blending_mask
+from visage.normalization.compositing import Compositor, blending_mask, keep_backdrop
 from visage.normalization.faces import NormalFaces
 from visage.normalization.frame import mean_landmarks
 from visage.normalization.morphs import (
@@ -37,6 +37,7 @@ class FaceMorpher:
     Args:
         base: N normalized faces.
         settings: of the morphs.
+        backdrop: the grey, in [0, 1], before which all faces are; it stays (`keep_backdrop`).
 
     Attributes:
         mean: (68, 2), the global mean landmarks.
@@ -45,9 +46,15 @@ class FaceMorpher:
         neighbours: (N, k).
     """
 
-    def __init__(self, base: NormalFaces, settings: MorphSettings | None = None):
+    def __init__(
+        self,
+        base: NormalFaces,
+        settings: MorphSettings | None = None,
+        *,
+        backdrop: float | None = None,
+    ):
         settings = settings or MorphSettings()
-        self.base = base
+        self.base, self.backdrop = base, backdrop
         self.mean = mean_landmarks(base.landmarks)
         self.textures = base.textures(self.mean)
         self.distances = face_distances(base.landmarks, self.textures, settings)
@@ -67,6 +74,10 @@ class FaceMorpher:
         landmarks = morphs.landmarks(self.base.landmarks)
         textures = morphs.textures(self.textures)
         if composited:
-            textures = self.compositor(textures, self.textures[morphs.first])
+            background = self.textures[morphs.first]
+            textures = self.compositor(textures, background)
+            if self.backdrop is not None:
+                mask = self.compositor.mask
+                textures = keep_backdrop(textures, background, mask, self.backdrop)
         textures = textures.clamp(0, 1)
         return Morphed(morphs, textures, warp(textures, self.mean[None], landmarks), landmarks)

@@ -16,6 +16,7 @@ from visage.normalization.morphing import FaceMorpher
 from visage.normalization.sittings import Sittings, face_light, lfw_sittings, synthetic_sittings
 from visage.normalization.training_set import (
     SYNTHETIC_AMOUNTS,
+    SYNTHETIC_BACKDROP,
     SYNTHETIC_PEOPLE,
     lfw_training_set,
     synthetic_faces,
@@ -37,14 +38,15 @@ def reproduce_fig6(profile: Profile, seed: int) -> tuple[Result, Figure]:
     size = SYNTHETIC_AMOUNTS.size
     base = synthetic_faces(SYNTHETIC_PEOPLE if full else 24, "train", size)
     count, encoder = 200 if full else 6, load_encoder()
-    rows = morph_rows(FaceMorpher(base), seed, count, encoder, "")
+    morpher = FaceMorpher(base, backdrop=SYNTHETIC_BACKDROP)
+    rows = morph_rows(morpher, seed, count, encoder, "")
     try:
         photographs = lfw_training_set(open_lfw()).base if full else None
     except LFWNotFoundError:
         photographs = None
     if photographs is not None:
         rows += morph_rows(FaceMorpher(photographs), seed, count, encoder, "_lfw")
-    figure = morph_sheet(FaceMorpher(base), seed)
+    figure = morph_sheet(morpher, seed)
     result = measured_result(
         "normalization/fig6",
         "Random morphs with similar faces, composited onto the first face's picture, look like "

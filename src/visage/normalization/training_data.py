@@ -108,6 +108,7 @@ def training_set(
     photos: Callable[[], WildChips],
     amounts: Amounts,
     *,
+    backdrop: float | None = None,
     folder: Path | None = None,
 ) -> TrainingSet:
     """The training set of some base faces.
@@ -117,6 +118,7 @@ def training_set(
         base: one face a person, at `amounts.size`.
         photos: makes the raw pictures, once they are needed.
         amounts: of everything.
+        backdrop: a plain grey before which all faces are; see `FaceMorpher`.
         folder: of the cache, `cache_folder()` if None.
 
     Raises:
@@ -126,8 +128,9 @@ def training_set(
         raise TrainingSetError(
             f"{len(base)} faces of {base.size} pixels; expected two or more of {amounts.size}"
         )
+    name = name if backdrop is None else f"{name}-plain-{round(255 * backdrop)}"
     folder = set_folder(name, base, amounts, folder)
-    make_morphs = lru_cache(lambda: FaceMorpher(base, amounts.morph))
+    make_morphs = lru_cache(lambda: FaceMorpher(base, amounts.morph, backdrop=backdrop))
     aligned = kept(
         folder / "base.safetensors",
         lambda: {"mean": make_morphs().mean, "aligned": stored(make_morphs().textures)},

@@ -45,6 +45,9 @@ LFW_QUALITY = Quality()
 SYNTHETIC_PEOPLE = 2000
 SYNTHETIC_AMOUNTS = Amounts(morphs=8000, photographs=2)
 SYNTHETIC_TESTED = 300
+SYNTHETIC_BACKDROP = 188 / 255
+"""The grey behind `visage.normalization.normal_people`, sRGB-encoded: half of white, linear."""
+
 _DETAIL = Detail(texture=256, strands=3000, supersample=2)
 _FINE = Detail(texture=512, strands=5000, supersample=2)  # from here on pores are seen
 _FINE_FROM = 128  # pixels
@@ -165,6 +168,7 @@ def synthetic_training_set(
         base,
         lambda: _wild(synthetic_chips(people_count, chips, "train", folder=folder), base.people),
         amounts,
+        backdrop=SYNTHETIC_BACKDROP,
         folder=folder,
     )
 
