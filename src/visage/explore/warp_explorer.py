@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from visage.explore.javascript import bundle, stylesheet
+from visage.faces.portraits import Detail
 from visage.normalization.warp_examples import (
     Portraits,
     astronaut,
@@ -23,6 +24,7 @@ from visage.normalization.warp_examples import (
 SIZE = 288
 """Pixels a side: as large as a phone shows them, and quick enough to follow a finger."""
 
+_DETAIL = Detail(texture=512, strands=3000, supersample=2)
 _PEOPLE = {"Somebody who does not exist": 12, "Somebody else who does not exist": 3}
 
 
