@@ -192,6 +192,22 @@ def test_with_a_decoder_figure_13_has_its_rows(few, decoder):
     assert len(figure.axes) == 3 * 5
 
 
+def test_photographs_reach_the_decoder_as_features(photos):
+    """Chip by chip, what the recogniser makes of them is what is decoded."""
+    features = applications_study.load_features()
+
+    def decoder(given):
+        image = torch.zeros(len(given), 3, 16, 16)
+        return Decoded(image, image, given[:, :136].view(-1, 68, 2))
+
+    found = applications_study.normalized(decoder, photos.image[:2], photos.landmarks[:2])
+    chip = applications_study.align(photos.image[1:2], photos.landmarks[1:2], features.encoder.crop)
+    with torch.no_grad():
+        expected = features(chip.clamp(0, 1))[0, :136].view(68, 2)
+    torch.testing.assert_close(found.landmarks[1], expected, atol=1e-4, rtol=1e-4)
+    assert found.image.shape == (2, 3, 16, 16)
+
+
 def test_no_decoder_is_no_error(monkeypatch):
     from visage.checkpoints import CheckpointError
 
