@@ -151,6 +151,17 @@ def test_truth_is_measured_on_synthetic_people(few):
     assert len(figure.axes) == 3 * 8
 
 
+class QuickJudge:
+    """Compares small pictures; the real one looks for landmarks, which takes seconds."""
+
+    def look(self, chips):
+        chips = chips.float() / 255 if chips.dtype == torch.uint8 else chips
+        return torch.nn.functional.adaptive_avg_pool2d(chips, 4).flatten(1)
+
+    def scores(self, a, b, by="both"):
+        return -torch.cdist(a, b)
+
+
 def test_the_judge_sees_both_worlds(few, monkeypatch):
     chips = few.test.photos.chips.view(PEOPLE, EACH, 3, 150, 150)
 
@@ -160,6 +171,7 @@ def test_the_judge_sees_both_worlds(few, monkeypatch):
     def absent(*_):
         raise LFWNotFoundError("there is no LFW in this test")
 
+    monkeypatch.setattr(truth_reproduce, "load_judge", QuickJudge)
     monkeypatch.setattr(truth_reproduce, "synthetic_pairs", pairs)
     monkeypatch.setattr(truth_reproduce, "judged_pairs", pairs)
     found = rows(truth_reproduce.reproduce_foreign_judge("fast", 0)[0])
@@ -192,6 +204,8 @@ def test_what_is_compared_is_trained_where_it_has_not_been(monkeypatch, tmp_path
         features=torch.randn(20, 256, generator=generator),
         photo_features=torch.randn(6, 256, generator=generator),
         photo_rows=torch.arange(6),
+        other_people=(),
+        other_features=torch.zeros(0, 256),
     )
     monkeypatch.setattr(study, "few_examples", lambda _: examples)
     monkeypatch.setattr(study, "cache_folder", lambda: tmp_path)

@@ -91,7 +91,8 @@ def examples(features, tmp_path):
     rows = torch.arange(40) % 24
     photos = WildChips(tuple(f"person-{n}" for n in rows.tolist()), chips, rows)
     mean = mean_landmarks(base.landmarks)
-    return collected_examples(base, morphs, mean, photos, features, folder=tmp_path)
+    others = WildChips(tuple(f"other-{n}" for n in range(20)), chips[:20], rows[:20])
+    return collected_examples(base, morphs, mean, photos, features, others=others, folder=tmp_path)
 
 
 def test_examples_hold_everything_once(examples, features, tmp_path):
@@ -105,7 +106,7 @@ def test_examples_hold_everything_once(examples, features, tmp_path):
         examples.normal(plain=True).texture, examples.images[:24].float().mean(0) / 255
     )
     files = list((tmp_path / "normalization" / "features").iterdir())
-    assert len(files) == 2
+    assert len(files) == 3
 
 
 def test_features_are_remembered(examples, features, tmp_path, monkeypatch):
@@ -131,11 +132,12 @@ def test_a_recogniser_with_another_crop_is_refused(examples, features):
 
 
 def test_item_depends_on_seed_and_number_only(examples):
-    stream = ExampleStream(3, examples)
+    stream = ExampleStream(3, examples, Mixture(others=0.0))
     batch, single = stream.batch(range(20)), stream.batch([7])
-    for key, value in single.items():
-        assert torch.equal(value[0], batch[key][7])
-    other = ExampleStream(4, examples).batch(range(20))
+    place = int((batch["features"] == single["features"]).all(1).nonzero()[0])
+    assert torch.equal(single["texture"][0], batch["texture"][place])
+    assert torch.equal(single["landmarks"][0], batch["landmarks"][place])
+    other = ExampleStream(4, examples, stream.mixture).batch(range(20))
     assert not torch.equal(batch["features"], other["features"])
 
 
@@ -149,7 +151,7 @@ def test_nobody_who_is_held_out_is_drawn(examples):
 
 
 def test_the_mixture_is_what_it_says(examples):
-    none = ExampleStream(0, examples, Mixture(photos=0.0, morphed=False, mirrored=0.0))
+    none = ExampleStream(0, examples, Mixture(photos=0.0, others=0.0, morphed=False, mirrored=0.0))
     batch = none.batch(range(60))
     base = examples.features[:24]
     assert all((base == row).all(1).any() for row in batch["features"])
@@ -157,8 +159,28 @@ def test_the_mixture_is_what_it_says(examples):
     row = int((base == batch["features"][0]).all(1).nonzero()[0])
     assert torch.allclose(plain["texture"][0], examples.images[row].float() / 255)
     assert torch.allclose(batch["texture"][0], examples.textures[row].float() / 255)
-    photos = ExampleStream(0, examples, Mixture(photos=1.0)).batch(range(30))
+    photos = ExampleStream(0, examples, Mixture(photos=1.0, others=0.0)).batch(range(30))
     assert all((examples.photo_features == row).all(1).any() for row in photos["features"])
+
+
+def test_people_without_a_normal_face_come_first_and_are_not_held_to_one(examples, features):
+    stream = ExampleStream(0, examples, Mixture(others=0.5))
+    batch = stream.batch(range(40))
+    count = int((~batch["known"]).sum())
+    assert 10 < count < 30
+    assert not batch["known"][:count].any()
+    held = {row for row, name in enumerate(examples.other_people) if is_held_out(name)}
+    for row in batch["features"][:count]:
+        same = (examples.other_features == row).all(1).nonzero()[:, 0].tolist()
+        assert same
+        assert not held & set(same)
+    made = recipe(examples, features, identity=0.0)
+    torch.manual_seed(0)
+    decoder = made.build_model()
+    other = {**batch, "texture": batch["texture"].clone()}
+    other["texture"][:count] = 0.0
+    losses = [made.loss(decoder, some, torch.Generator())[0] for some in (batch, other)]
+    assert losses[0] == losses[1]
 
 
 def test_mirrored_faces_have_mirrored_landmarks(examples):
@@ -204,7 +226,7 @@ def test_textures_are_learned_where_there_is_something_to_learn(examples, featur
     told = shade[:, None].expand(-1, 6) + torch.zeros_like(examples.features)
     examples = replace(examples, textures=textures, features=told)
     made = recipe(examples, features, steps=60, identity=0.0, landmarks=0.0)
-    stream = ExampleStream(0, examples, Mixture(photos=0.0))
+    stream = ExampleStream(0, examples, Mixture(photos=0.0, others=0.0))
     made = replace(made, build_stream=lambda seed: stream)
     torch.manual_seed(0)
     before, model = made.build_model(), train(made, folder=tmp_path).model

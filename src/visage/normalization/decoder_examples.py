@@ -1,9 +1,10 @@
 """What a decoder learns from: features of pictures, and the normal face that belongs to each.
 
-Half of the examples are the paper's: features of a normal face itself, averaged or morphed, and
-that face. The other half goes beyond it: features of raw photographs, each with the averaged face
-of that person. Recognisers are not as indifferent to pose and light as the paper hopes of FaceNet,
-and a decoder that has never met what is left of them draws it into the face.
+Some of the examples are the paper's: features of a normal face itself, averaged or morphed, and
+that face. The rest goes beyond it. Raw photographs, each with the averaged face of that person:
+recognisers are not as indifferent to pose and light as the paper hopes of FaceNet, and a decoder
+that has never met what is left of them draws it into the face. And raw photographs of people of
+whom there is no normal face: of these only the identity loss speaks, which needs none.
 """
 
 from __future__ import annotations
@@ -20,13 +21,22 @@ import torch
 from torch import Tensor
 
 from visage.files import written_whole
+from visage.normalization.albums import find_all
 from visage.normalization.decoder import Normal
 from visage.normalization.faces import NormalFaces, stored
-from visage.normalization.features import FeaturesError, IdentityFeatures
+from visage.normalization.features import FeaturesError, IdentityFeatures, load_features
 from visage.normalization.losses import chip_similarity, chips_of
 from visage.normalization.training_data import WildChips
+from visage.normalization.training_set import (
+    MOST_AVERAGED,
+    lfw_album,
+    lfw_training_set,
+    photographs,
+    synthetic_training_set,
+)
 from visage.photos.alignment import DLIB_CHIP
 from visage.photos.downloads import cache_folder
+from visage.photos.lfw import open_lfw
 
 _TOGETHER = 64
 _HELD_OUT = 16  # one person in so many
@@ -70,6 +80,8 @@ class DecoderExamples:
         features: (N, F), of the faces.
         photo_features: (P, F), of raw photographs.
         photo_rows: (P,), which of the averaged faces is their person's.
+        other_people: (Q,) names of people of whom no normal face could be made.
+        other_features: (Q, F), of raw photographs of them.
     """
 
     people: tuple[str, ...]
@@ -81,6 +93,8 @@ class DecoderExamples:
     features: Tensor
     photo_features: Tensor
     photo_rows: Tensor
+    other_people: tuple[str, ...]
+    other_features: Tensor
 
     def normal(self, *, plain: bool = False) -> Normal:
         """What a decoder is begun with; ``plain`` for the mean picture instead of texture."""
@@ -99,6 +113,7 @@ def collected_examples(
     photos: WildChips,
     features: IdentityFeatures,
     *,
+    others: WildChips | None = None,
     folder: Path | None = None,
 ) -> DecoderExamples:
     """Look at everything once with a recogniser, and remember what it saw.
@@ -109,6 +124,7 @@ def collected_examples(
         mean: (68, 2), the textures' landmarks.
         photos: raw photographs, whose rows are those of `base`.
         features: of the recogniser.
+        others: raw photographs of people who are not in `base`.
         folder: of the cache, `cache_folder()` if None.
 
     Raises:
@@ -135,8 +151,14 @@ def collected_examples(
         mean=mean,
         bases=len(base),
         features=_remembered(features, images, chips, folder),
-        photo_features=_remembered(features, photos.chips, lambda some: photos.chips[some], folder),
+        photo_features=_remembered(features, photos.chips, photos.chips.__getitem__, folder),
         photo_rows=photos.rows,
+        other_people=() if others is None else others.people,
+        other_features=(
+            torch.zeros(0, features.dim)
+            if others is None
+            else _remembered(features, others.chips, others.chips.__getitem__, folder)
+        ),
     )
 
 
@@ -168,7 +190,8 @@ def _remembered(features: IdentityFeatures, pictures: Tensor, chips, folder: Pat
 class Mixture:
     """Of what a batch is made."""
 
-    photos: float = 0.5  # share of raw photographs; the paper has none
+    photos: float = 0.4  # share of raw photographs with an averaged face; the paper has none
+    others: float = 0.2  # share of those without one, where there are any; nor these
     morphed: bool = True  # False leaves the morphs out (fig. 9)
     mirrored: float = 0.5  # how often a face is mirrored: features know no left and right
     plain: bool = False  # pictures in place of textures, for the decoder without landmarks
@@ -189,12 +212,21 @@ class ExampleStream:
         rows = torch.arange(len(kept))
         self.faces = rows[kept & ((rows < examples.bases) | self.mixture.morphed)]
         self.photos = torch.arange(len(examples.photo_rows))[kept[examples.photo_rows]]
+        self.others = torch.tensor(
+            [row for row, name in enumerate(examples.other_people) if not is_held_out(name)],
+            dtype=torch.int64,
+        )
 
     def batch(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """A dict of features (B, F), texture (B, 3, S, S), landmarks (B, 68, 2) and item (B,)."""
+        """Features (B, F), texture (B, 3, S, S), landmarks (B, 68, 2), known (B,) and item (B,).
+
+        Those whose face is not known come first, where the identity loss looks.
+        """
         drawn = [self._draw(np.random.default_rng([self.seed, i])) for i in indices]
+        drawn.sort(key=lambda one: one[1] is not None)
         features, rows, flips = zip(*drawn, strict=True)
-        rows, flips = torch.tensor(rows), torch.tensor(flips)
+        known = torch.tensor([row is not None for row in rows])
+        rows, flips = torch.tensor([row or 0 for row in rows]), torch.tensor(flips)
         all_pictures = self.examples.images if self.mixture.plain else self.examples.textures
         picture, landmarks = all_pictures[rows].float() / 255, self.examples.landmarks[rows]
         size = picture.shape[-1]
@@ -204,13 +236,17 @@ class ExampleStream:
             "landmarks": torch.where(
                 flips[:, None, None], mirrored_landmarks(landmarks, size), landmarks
             ),
+            "known": known,
             "item": torch.tensor(list(indices)),
         }
 
-    def _draw(self, random: np.random.Generator) -> tuple[Tensor, int, bool]:
-        """Features, the row of the face to make of them, and whether it is mirrored."""
-        of_photo, flip = random.random(2) < (self.mixture.photos, self.mixture.mirrored)
-        if of_photo and len(self.photos):
+    def _draw(self, random: np.random.Generator) -> tuple[Tensor, int | None, bool]:
+        """Features, the row of the face to make of them, None where nobody knows, and mirrored."""
+        kind, flip = random.random(), random.random() < self.mixture.mirrored
+        if kind < self.mixture.others and len(self.others):
+            other = self.others[random.integers(len(self.others))]
+            return self.examples.other_features[other], None, bool(flip)
+        if kind >= 1 - self.mixture.photos and len(self.photos):
             photo = self.photos[random.integers(len(self.photos))]
             row = int(self.examples.photo_rows[photo])
             return self.examples.photo_features[photo], row, bool(flip)
@@ -229,11 +265,34 @@ def world_examples(world: str, recogniser: str = "dlib_resnet") -> DecoderExampl
     Raises:
         LFWNotFoundError: the photographs are not there.
     """
-    from visage.normalization.features import load_features
-    from visage.normalization.training_set import lfw_training_set, synthetic_training_set
-    from visage.photos.lfw import open_lfw
-
-    data = lfw_training_set(open_lfw()) if world == "lfw" else synthetic_training_set()
+    recognised = load_features(recogniser)
+    if world == "synthetic":
+        data, others = synthetic_training_set(), None
+    else:
+        data = lfw_training_set(open_lfw())
+        others = lfw_others(data.base.people)
     return collected_examples(
-        data.base, data.morphs, data.mean, data.photos, load_features(recogniser)
+        data.base, data.morphs, data.mean, data.photos, recognised, others=others
     )
+
+
+def lfw_others(known: Sequence[str], most: int = 2, *, folder: Path | None = None) -> WildChips:
+    """Photographs of LFW's training people of whom no normal face could be made, remembered.
+
+    Args:
+        known: the people who have a normal face.
+        most: photographs of one person at most.
+        folder: of the cache, `cache_folder()` if None.
+    """
+    album = lfw_album(open_lfw())
+    found = find_all(album, most=MOST_AVERAGED, folder=folder)
+    names = sorted({name for name, _ in found.photos} - set(known))
+    digest = hashlib.sha256("\n".join([str(most), *names]).encode()).hexdigest()[:16]
+    path = (folder or cache_folder()) / "normalization" / f"others-{digest}.safetensors"
+    if not path.exists():
+        made = photographs(album, found, names, most)
+        with written_whole(path) as temporary:
+            safetensors.torch.save_file({"chips": made.chips, "rows": made.rows}, temporary)
+    tensors = safetensors.torch.load_file(path)
+    people = tuple(names[row] for row in tensors["rows"].tolist())
+    return WildChips(people, tensors["chips"], tensors["rows"])

@@ -70,9 +70,11 @@ class DecoderLoss:
         weight = self.config.identity_weight(int(batch["item"].min()))
         found = decoder(batch["features"], self.config.seen if weight else 0)
         size = found.texture.shape[-1]
+        # Where nobody knows the normal face, only the recogniser has something to say.
+        share = batch["known"].float() / batch["known"].sum().clamp(min=1)
         terms = {
-            "landmarks": landmark_error(found.landmarks, batch["landmarks"], size).mean(),
-            "texture": texture_error(found.texture, batch["texture"]).mean(),
+            "landmarks": landmark_error(found.landmarks, batch["landmarks"], size) @ share,
+            "texture": texture_error(found.texture, batch["texture"]) @ share,
         }
         loss = self.config.landmarks * terms["landmarks"] + self.config.texture * terms["texture"]
         if weight:

@@ -30,7 +30,7 @@ from visage.normalization.measured_people import World, first_rows, test_people
 from visage.training import Recipe, Trained, TrainingConfig
 
 TRAINING = TrainingConfig(
-    steps=2400,
+    steps=4800,
     batch_size=16,
     learning_rate=1.5e-3,
     warmup=100,
@@ -121,7 +121,8 @@ def _card(name: str, summary: str, plan: Plan, trained: Trained) -> Card:
         ),
         data=(
             f"Averaged faces of {data.bases} {of}, {len(data.people) - data.bases} morphs of them, "
-            f"and {len(data.photo_rows)} other pictures of them; one person in sixteen is left out."
+            f"{len(data.photo_rows)} other pictures of them, and {len(data.other_people)} pictures "
+            "of further people; one person in sixteen is left out."
         ),
         data_licence=(
             "LFW: photographs from the web, published for research. dlib's recogniser: public "
