@@ -93,17 +93,25 @@ def test_one_background_for_all():
 
 def test_a_plain_backdrop_stays_and_the_face_does_not():
     background = torch.full((1, 3, 16, 16), 0.7)
-    background[..., 4:12, 4:12] = 0.2
-    background[..., 8, 12] = 0.65  # half a hair's width: it is half backdrop
+    background[..., 3:13, 3:13] = 0.2
     mask = torch.zeros(16, 16)
     mask[6:10, 6:10] = 1
     composed = background + 0.2
-    left = keep_backdrop(composed, background, mask, 0.7)
-    assert torch.equal(left[..., :4, :], background[..., :4, :])
-    assert torch.allclose(left[..., 4:12, 4:12], composed[..., 4:12, 4:12])
-    assert torch.allclose(left[..., 8, 12], torch.tensor(0.75))
-    grey = torch.full_like(background, 0.7)  # a face of the backdrop's own grey
-    assert torch.allclose(keep_backdrop(grey + 0.1, grey, mask, 0.7)[..., 7, 7], torch.tensor(0.8))
+    left = keep_backdrop(composed, background, mask, 0.7) - background
+    assert torch.equal(left[..., :2, :], torch.zeros(1, 3, 2, 16))
+    assert torch.allclose(left[..., 5:11, 5:11], torch.tensor(0.2))
+    along = left[0, 0, 8, :5]  # from the picture's side to the middle
+    assert (along.diff() >= 0).all()
+    assert along[2] < 0.01
+    assert 0.02 < along[3] < 0.15
+
+
+def test_a_face_of_the_backdrops_own_grey_is_no_backdrop():
+    grey = torch.full((1, 3, 8, 8), 0.7)
+    mask = torch.zeros(8, 8)
+    mask[2:6, 2:6] = 1
+    kept = keep_backdrop(grey + 0.1, grey, mask, 0.7)
+    assert torch.allclose(kept, grey + 0.1 * mask)
 
 
 def test_differences():

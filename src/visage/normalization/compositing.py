@@ -27,6 +27,7 @@ from scipy.sparse import csc_array, diags_array, eye_array, kron, vstack
 from scipy.sparse.linalg import splu
 from scipy.spatial import ConvexHull, QhullError
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from visage.normalization.errors import NormalizationError
 
@@ -152,10 +153,12 @@ def keep_backdrop(composed: Tensor, background: Tensor, mask: Tensor, backdrop: 
 
     Returns:
         (B, 3, H, W), the background where it shows nothing but the backdrop, else the composition;
-        in between where the two mix, as at the edge of hair.
+        in between along the outline.
     """
     shows = ((background - backdrop).abs().amax(1, keepdim=True) / _BACKDROP_EDGE).clamp(max=1)
-    return torch.lerp(background, composed, torch.maximum(shows, mask))
+    # Begin inside the outline: its pixels are part backdrop, and would shine on lightened hair.
+    inside = (2 * avg_pool2d(shows, 3, 1, 1, count_include_pad=False) - 1).clamp(min=0)
+    return torch.lerp(background, composed, torch.maximum(inside, mask))
 
 
 def equation_residual(composed: Tensor, face: Tensor, background: Tensor, mask: Tensor) -> Tensor:

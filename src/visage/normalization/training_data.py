@@ -128,7 +128,7 @@ def training_set(
         raise TrainingSetError(
             f"{len(base)} faces of {base.size} pixels; expected two or more of {amounts.size}"
         )
-    name = name if backdrop is None else f"{name}-plain-{round(255 * backdrop)}"
+    name = name if backdrop is None else f"{name}-backdrop-{round(255 * backdrop)}"
     folder = set_folder(name, base, amounts, folder)
     make_morphs = lru_cache(lambda: FaceMorpher(base, amounts.morph, backdrop=backdrop))
     aligned = kept(
