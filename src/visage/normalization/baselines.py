@@ -54,7 +54,7 @@ class PlainDecoder(nn.Module):
         self.texture = Picture(TextureCNN(config), config.size)
         self.register_buffer("mean", torch.zeros(LANDMARKS, 2))
         if normal is not None:
-            self.code.standardise(normal.features)
+            self.code.standardise(normal.features, normal.steady)
             self.mean.copy_(normal.landmarks)
             self.texture.mean.copy_(normal.texture)
 

@@ -74,11 +74,13 @@ class Normal:
         landmarks: (68, 2), pixels; where every texture's landmarks lie.
         texture: (3, S, S) in [0, 1].
         features: (N, F), of the faces that will be trained on.
+        steady: (F, F), see `Code.steady`; None leaves features as they are.
     """
 
     landmarks: Tensor
     texture: Tensor
     features: Tensor
+    steady: Tensor | None = None
 
 
 class Decoded(NamedTuple):
@@ -96,20 +98,31 @@ class Decoded(NamedTuple):
 
 
 class Code(nn.Module):
-    """Section 3.1's trained layer: features, standardised, fully connected to f, ReLU."""
+    """Section 3.1's trained layer: features, standardised, fully connected to f, ReLU.
+
+    Before it, features are `expected` ones: what differs from photograph to photograph of one
+    person is shrunk. The paper relies on FaceNet for that.
+    """
 
     def __init__(self, config: DecoderConfig):
         super().__init__()
         self.register_buffer("centre", torch.zeros(config.features))
         self.register_buffer("spread", torch.ones(config.features))
+        self.register_buffer("steady", torch.eye(config.features))
         self.fc = nn.Linear(config.features, config.code)
         nn.init.kaiming_normal_(self.fc.weight, nonlinearity="relu")
         nn.init.zeros_(self.fc.bias)
 
-    def standardise(self, features: Tensor) -> None:
-        """Remember mean and spread of each of the features (N, F)."""
+    def standardise(self, features: Tensor, steady: Tensor | None = None) -> None:
+        """Remember mean and spread of each of the features (N, F), and what is `steady` (F, F)."""
         self.centre.copy_(features.mean(0))
-        self.spread.copy_(features.std(0).clamp(min=1e-6))
+        if steady is not None:
+            self.steady.copy_(steady)
+        self.spread.copy_(self.expected(features).std(0).clamp(min=1e-6))
+
+    def expected(self, features: Tensor) -> Tensor:
+        """Features (B, F) to expect of a person whose photograph gave these (B, F)."""
+        return self.centre + (features - self.centre) @ self.steady.mT
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, F) to (B, f)."""
@@ -118,7 +131,7 @@ class Code(nn.Module):
                 f"features are {tuple(features.shape)}, expected (B, {len(self.centre)}) of the "
                 "recogniser that this decoder was trained with."
             )
-        return F.relu(self.fc((features - self.centre) / self.spread))
+        return F.relu(self.fc((self.expected(features) - self.centre) / self.spread))
 
 
 class TextureCNN(nn.Module):
@@ -194,7 +207,7 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.landmarks[-1].bias)
         self.register_buffer("mean", torch.zeros(LANDMARKS, 2))
         if normal is not None:
-            self.code.standardise(normal.features)
+            self.code.standardise(normal.features, normal.steady)
             self.mean.copy_(normal.landmarks)
             self.texture.mean.copy_(normal.texture)
 

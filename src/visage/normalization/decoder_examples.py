@@ -25,6 +25,7 @@ from visage.normalization.albums import find_all
 from visage.normalization.decoder import Normal
 from visage.normalization.faces import NormalFaces, stored
 from visage.normalization.features import FeaturesError, IdentityFeatures, load_features
+from visage.normalization.frame import eye_distance, normal_crop
 from visage.normalization.losses import chip_similarity, chips_of
 from visage.normalization.training_data import WildChips
 from visage.normalization.training_set import (
@@ -40,6 +41,15 @@ from visage.photos.lfw import open_lfw
 
 _TOGETHER = 64
 _HELD_OUT = 16  # one person in so many
+
+STEADINESS = 0.75
+"""Of `steady_part`. Chosen on development people: at 1 faces stay more alike from photograph to
+photograph, and come less near to each."""
+
+_BACKDROP = 0.55  # sRGB
+_OVAL = (1.55, 1.95)  # half axes of what is kept of a photograph, in distances between the eyes
+_LOWER = 0.2  # its centre below the eyes, likewise
+_SOFT = 0.35  # over which it fades, likewise
 
 # dlib's 68 landmarks, as they are called in a mirror.
 _MIRRORED = (
@@ -64,6 +74,38 @@ def is_held_out(person: str) -> bool:
     """Whether a training person is kept for development: settings are chosen on these alone."""
     digest = hashlib.sha256(f"development/{person}".encode()).hexdigest()
     return int(digest[:8], 16) % _HELD_OUT == 0
+
+
+def steady_part(features: Tensor, people: Tensor, share: float = 1.0) -> Tensor | None:
+    """What of features to believe, as a matrix: I + share (Σ_b (Σ_b + Σ_w)⁻¹ − I).
+
+    With people's means distributed as N(μ, Σ_b) and photographs about them as N(0, Σ_w), the mean
+    to expect of a person whose one photograph has features F is μ + Σ_b (Σ_b + Σ_w)⁻¹ (F − μ).
+
+    Args:
+        features: (N, F), of photographs.
+        people: (N,), whole numbers; equal ones are one person.
+        share: 0 believes everything, 1 is the expectation.
+
+    Returns:
+        (F, F), None if nobody has two photographs.
+    """
+    number, people = int(people.max()) + 1 if len(people) else 0, people.long()
+    counts = torch.bincount(people, minlength=number)
+    several = counts[people] > 1
+    if not several.any():
+        return None
+    features = features.double()
+    sums = features.new_zeros(number, features.shape[1]).index_add_(0, people, features)
+    means = sums / counts.clamp(min=1)[:, None]
+    apart = (features - means[people])[several]
+    within = apart.mT @ apart / (several.sum() - (counts > 1).sum())
+    total = torch.cov(features.mT)
+    values, vectors = torch.linalg.eigh(total - within)
+    between = vectors @ (values.clamp(min=0)[:, None] * vectors.mT)
+    ridge = 1e-6 * total.trace() / len(total) * torch.eye(len(total), dtype=total.dtype)
+    expectation = torch.linalg.solve(between + within + ridge, between).mT
+    return torch.eye(len(total)) + share * (expectation.float() - torch.eye(len(total)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +145,16 @@ class DecoderExamples:
             self.mean,
             pictures.float().mean(0) / 255,
             torch.cat([self.features, self.photo_features]),
+            self._steady(),
         )
+
+    def _steady(self) -> Tensor | None:
+        """See `steady_part`; of all raw photographs. None where nobody has two of them."""
+        known = [self.people[row] for row in self.photo_rows.tolist()]
+        people = np.unique([*known, *self.other_people], return_inverse=True)[1]
+        kept = ~np.array([is_held_out(name) for name in [*known, *self.other_people]], dtype=bool)
+        features = torch.cat([self.photo_features, self.other_features])[kept]
+        return steady_part(features, torch.from_numpy(people[kept]), STEADINESS)
 
 
 def collected_examples(
@@ -114,6 +165,7 @@ def collected_examples(
     features: IdentityFeatures,
     *,
     others: WildChips | None = None,
+    oval: bool = False,
     folder: Path | None = None,
 ) -> DecoderExamples:
     """Look at everything once with a recogniser, and remember what it saw.
@@ -125,6 +177,9 @@ def collected_examples(
         photos: raw photographs, whose rows are those of `base`.
         features: of the recogniser.
         others: raw photographs of people who are not in `base`.
+        oval: puts an even grey behind heads. No recogniser says what is behind one, and a decoder
+            that is asked for it draws the mean of many backgrounds, other ones from photograph to
+            photograph. The paper thinks of removing them by hand.
         folder: of the cache, `cache_folder()` if None.
 
     Raises:
@@ -143,10 +198,14 @@ def collected_examples(
     def chips(rows: Tensor) -> Tensor:
         return chips_of(images[rows].float() / 255, similarity, DLIB_CHIP.size)
 
+    textures = torch.cat([_textures(some, mean) for some in sets])
+    shown = images
+    if oval:
+        shown, textures = in_oval(images), in_oval(textures)
     return DecoderExamples(
         people=tuple(name for some in sets for name in some.people),
-        images=images,
-        textures=torch.cat([_textures(some, mean) for some in sets]),
+        images=shown,
+        textures=textures,
         landmarks=torch.cat([some.landmarks for some in sets]),
         mean=mean,
         bases=len(base),
@@ -160,6 +219,25 @@ def collected_examples(
             else _remembered(features, others.chips, others.chips.__getitem__, folder)
         ),
     )
+
+
+def in_oval(faces: Tensor) -> Tensor:
+    """Faces (N, 3, S, S), uint8 in the normal crop, before an even grey outside a soft oval."""
+    size = faces.shape[-1]
+    unit = eye_distance(size)
+    (left, height), (right, _) = normal_crop(size).template
+    y, x = torch.meshgrid(*2 * [torch.arange(size, dtype=torch.float32)], indexing="ij")
+    across = (x - (left + right) / 2) / (_OVAL[0] * unit)
+    down = (y - height - _LOWER * unit) / (_OVAL[1] * unit)
+    # Distance from the oval's edge, about, in distances between the eyes.
+    outside = (torch.hypot(across, down) - 1) * sum(_OVAL) / 2
+    alpha = (0.5 - outside / _SOFT).clamp(0, 1)
+    alpha = alpha * alpha * (3 - 2 * alpha)
+    kept = []
+    for some in faces.split(_TOGETHER):
+        blended = some.float() * alpha + 255 * _BACKDROP * (1 - alpha)
+        kept.append(blended.round().to(torch.uint8))
+    return torch.cat(kept)
 
 
 def _textures(faces: NormalFaces, mean: Tensor) -> Tensor:
@@ -211,7 +289,10 @@ class ExampleStream:
         kept = ~torch.tensor([is_held_out(name) for name in examples.people])
         rows = torch.arange(len(kept))
         self.faces = rows[kept & ((rows < examples.bases) | self.mixture.morphed)]
-        self.photos = torch.arange(len(examples.photo_rows))[kept[examples.photo_rows]]
+        # The face of somebody with a single photograph is that photograph, its light included.
+        several = torch.bincount(examples.photo_rows, minlength=len(kept)) > 1
+        usable = (kept & several)[examples.photo_rows]
+        self.photos = torch.arange(len(examples.photo_rows))[usable]
         self.others = torch.tensor(
             [row for row, name in enumerate(examples.other_people) if not is_held_out(name)],
             dtype=torch.int64,
@@ -272,7 +353,13 @@ def world_examples(world: str, recogniser: str = "dlib_resnet") -> DecoderExampl
         data = lfw_training_set(open_lfw())
         others = lfw_others(data.base.people)
     return collected_examples(
-        data.base, data.morphs, data.mean, data.photos, recognised, others=others
+        data.base,
+        data.morphs,
+        data.mean,
+        data.photos,
+        recognised,
+        others=others,
+        oval=world == "lfw",
     )
 
 

@@ -99,7 +99,8 @@ class DecoderLoss:
             reached = encoder.embed(chips)
         reached = reached.float()
         with torch.no_grad():
-            wanted = recogniser.embedding(features[: len(faces)])
+            wanted = recogniser.embedding(decoder.code.expected(features[: len(faces)]))
             centre = recogniser.embedding(decoder.code.centre[None])[0]
-            distance = encoder.distance(reached, wanted).mean()
+            own = recogniser.embedding(features[: len(faces)])
+            distance = encoder.distance(reached, own).mean()
         return identity_error(reached, wanted, centre).mean(), distance

@@ -30,7 +30,7 @@ from visage.normalization.measured_people import World, first_rows, test_people
 from visage.training import Recipe, Trained, TrainingConfig
 
 TRAINING = TrainingConfig(
-    steps=4800,
+    steps=4000,
     batch_size=16,
     learning_rate=1.5e-3,
     warmup=100,
