@@ -30,6 +30,7 @@ from visage.sheet import sheet
 _PAPER = "cole2017synthesizing"
 _SHOWN, _COLUMNS = 4, 6  # of figure 6: faces, and morphs of each
 _PEOPLE_SHOWN, _PICTURES_SHOWN = 3, 4  # of figure 7
+_FEW = 4  # photographs of LFW's people: hardly anybody has eight that pass the filter
 
 
 def reproduce_fig6(profile: Profile, seed: int) -> tuple[Result, Figure]:
@@ -136,7 +137,7 @@ def reproduce_fig7(profile: Profile, seed: int) -> tuple[Result, Figure]:
     sittings = synthetic_sittings(40 if full else _PEOPLE_SHOWN, each, size)
     rows = average_rows(sittings, encoder, "")
     try:
-        photographs = lfw_sittings(open_lfw(), 40, each, size) if full else None
+        photographs = lfw_sittings(open_lfw(), 40, _FEW, size) if full else None
     except LFWNotFoundError:
         photographs = None
     if photographs is not None and len(photographs.people) > 1:
@@ -146,13 +147,13 @@ def reproduce_fig7(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "The average of a person's pictures, warped to their mean landmarks, is evenly lit and "
         "still detailed.",
         f"{each} neutral pictures of each of {len(sittings.people)} synthetic test people, within "
-        "8 degrees of frontal, in all kinds of light (rows _lfw: photographs of LFW's training "
-        f"people who have {each} that pass the filter). Each number is of single pictures, and of "
-        f"averages of {each // 2}. colour: how far the mean colours of two of one person lie "
-        "apart; sides: how much one side of the face is brighter; both in grey levels, over the "
-        "face's convex hull with landmarks at the mean. distance: of dlib's embedding to that of "
-        f"the other {each // 2} pictures' average. detail: mean gradient, grey levels a pixel. "
-        "Nothing of this was random but the world.",
+        "8 degrees of frontal, in all kinds of light. Each number is of single pictures, and of "
+        f"averages of {each // 2}. Rows _lfw: {_FEW} photographs that pass the filter of each of "
+        f"LFW's training people who have as many, averages of {_FEW // 2}. colour: how far the "
+        "mean colours of two of one person lie apart; sides: how much one side of the face is "
+        "brighter; both in grey levels, over the face's convex hull with landmarks at the mean. "
+        "distance: of dlib's embedding to that of the average of the other half of the pictures. "
+        "detail: mean gradient, grey levels a pixel. Nothing of this is random but the world.",
         paper=_PAPER, profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
     return result, sitting_sheet(sittings)
