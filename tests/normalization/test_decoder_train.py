@@ -11,8 +11,10 @@ from visage.normalization.decoder_examples import (
     ExampleStream,
     Mixture,
     collected_examples,
+    in_oval,
     is_held_out,
     mirrored_landmarks,
+    steady_part,
 )
 from visage.normalization.decoder_loss import LossConfig
 from visage.normalization.decoder_metrics import (
@@ -134,9 +136,11 @@ def test_a_recogniser_with_another_crop_is_refused(examples, features):
 def test_item_depends_on_seed_and_number_only(examples):
     stream = ExampleStream(3, examples, Mixture(others=0.0))
     batch, single = stream.batch(range(20)), stream.batch([7])
-    place = int((batch["features"] == single["features"]).all(1).nonzero()[0])
-    assert torch.equal(single["texture"][0], batch["texture"][place])
-    assert torch.equal(single["landmarks"][0], batch["landmarks"][place])
+    # Compared by everything at once: a face may be drawn twice, and mirrored once.
+    same = torch.stack(
+        [(batch[key] == single[key]).flatten(1).all(1) for key in ("features", "texture")]
+    )
+    assert same.all(0).any()
     other = ExampleStream(4, examples, stream.mixture).batch(range(20))
     assert not torch.equal(batch["features"], other["features"])
 
@@ -146,7 +150,9 @@ def test_nobody_who_is_held_out_is_drawn(examples):
     assert 3 <= len(held) <= 30
     stream = ExampleStream(0, examples)
     drawn = {examples.people[int(row)] for row in stream.faces}
-    drawn |= {examples.people[int(examples.photo_rows[row])] for row in stream.photos}
+    with_photos = {examples.people[int(examples.photo_rows[row])] for row in stream.photos}
+    assert with_photos
+    assert with_photos <= drawn
     assert drawn == {name for name in examples.people if not is_held_out(name)}
 
 
@@ -181,6 +187,42 @@ def test_people_without_a_normal_face_come_first_and_are_not_held_to_one(example
     other["texture"][:count] = 0.0
     losses = [made.loss(decoder, some, torch.Generator())[0] for some in (batch, other)]
     assert losses[0] == losses[1]
+
+
+def test_what_to_believe_of_a_photograph():
+    generator = torch.Generator().manual_seed(0)
+    # Three directions in which people differ more and more, and photographs always by 1.
+    between, number, each = torch.tensor([0.0, 1.0, 3.0]), 4000, 4
+    means = between * torch.randn(number, 1, 3, generator=generator)
+    features = (means + torch.randn(number, each, 3, generator=generator)).flatten(0, 1)
+    people = torch.arange(number).repeat_interleave(each)
+    wanted = torch.diag(between**2 / (between**2 + 1))
+    assert torch.allclose(steady_part(features, people), wanted, atol=0.03)
+    half = steady_part(features, people, 0.5)
+    assert torch.allclose(half, (wanted + torch.eye(3)) / 2, atol=0.03)
+    assert torch.allclose(steady_part(features, people, 0.0), torch.eye(3), atol=1e-6)
+    # It is the best linear guess at the person's mean.
+    expected = features @ steady_part(features, people).mT
+    truth = means.expand(-1, each, -1).flatten(0, 1)
+    assert (expected - truth).square().mean() < 0.7 * (features - truth).square().mean()
+    assert steady_part(features[::each], people[::each]) is None
+
+
+def test_the_oval_hides_what_is_behind_a_head():
+    faces = torch.stack([torch.zeros(3, 112, 112), torch.full((3, 112, 112), 255.0)]).byte()
+    shown = in_oval(faces)
+    assert torch.equal(shown[..., 30:80, 40:70], faces[..., 30:80, 40:70])
+    assert torch.equal(shown[0, ..., 0], shown[1, ..., 0])
+    assert torch.equal(shown, shown.flip(-1))
+    small = in_oval(torch.zeros(1, 3, 56, 56).byte())
+    whole = torch.nn.functional.avg_pool2d(shown[:1].float(), 2)
+    assert (small.float() - whole).abs().max() < 12
+
+
+def test_single_photographs_are_not_their_own_targets(examples):
+    alone = replace(examples, photo_rows=torch.arange(40).clamp(max=20))
+    stream = ExampleStream(0, alone)
+    assert set(alone.photo_rows[stream.photos].tolist()) <= {20}
 
 
 def test_mirrored_faces_have_mirrored_landmarks(examples):
