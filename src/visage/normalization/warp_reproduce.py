@@ -186,14 +186,21 @@ def fig5(image: Tensor, source: Tensor, target: Tensor, order: Order = 1) -> Fig
 def _draw_flow(axis: Axes, flow: Tensor) -> None:
     """Length as shade, and arrows from where a pixel is to where its content comes from."""
     height, width = flow.shape[-2:]
-    shade = axis.imshow(flow.norm(dim=0), cmap="viridis", interpolation="bilinear")
+    shade = axis.imshow(flow.norm(dim=0).numpy(), cmap="viridis", interpolation="bilinear")
     x, y = torch.meshgrid(
         torch.arange(_ARROWS // 2, width, _ARROWS),
         torch.arange(_ARROWS // 2, height, _ARROWS),
         indexing="xy",
     )
     u, v = flow[:, y, x]
-    axis.quiver(x, y, u, v, angles="xy", scale_units="xy", scale=1, color="white", width=0.006)
+    axis.quiver(
+        *(t.numpy() for t in (x, y, u, v)),
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        color="white",
+        width=0.006,
+    )
     bar = axis.figure.colorbar(shade, ax=axis, fraction=0.046, pad=0.03)
     bar.set_label("pixels", fontsize=8)
     bar.ax.tick_params(labelsize=7)
@@ -202,14 +209,14 @@ def _draw_flow(axis: Axes, flow: Tensor) -> None:
 
 
 def _show(axis: Axes, image: Tensor) -> None:
-    axis.imshow(image.clamp(0, 1).permute(1, 2, 0), interpolation="bilinear")
+    axis.imshow(image.clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="bilinear")
     axis.set(xticks=[], yticks=[])
     axis.grid(visible=False)
     axis.spines[:].set_visible(False)
 
 
 def _dots(axis: Axes, points: Tensor, colour: str, *, clip: bool = True) -> None:
-    axis.scatter(points[:, 0], points[:, 1], s=5, color=colour, linewidths=0, clip_on=clip)
+    axis.scatter(*points.numpy().T, s=5, color=colour, linewidths=0, clip_on=clip)
 
 
 EXPERIMENTS: dict[str, Experiment] = {
