@@ -15,6 +15,7 @@ from visage.normalization import (
 from visage.normalization.baselines import PlainDecoder
 from visage.normalization.decoder import Decoder, DecoderConfig, Normal
 from visage.normalization.decoder_examples import DecoderExamples
+from visage.normalization.errors import NormalizationError
 from visage.normalization.faces import NormalFaces
 from visage.normalization.measured_people import first_rows
 from visage.normalization.study import Trial, recogniser
@@ -66,7 +67,7 @@ def world():
 def few(world, monkeypatch):
     for module in (ablation_reproduce, robustness_reproduce, truth_reproduce):
         for name, value in (
-            ("test_people", lambda _: world.test),
+            ("people_of_test_side", lambda *_: world.test),
             ("worlds", lambda: ["lfw", "synthetic"]),
             ("compared", world.compared),
             ("shipped", world.shipped),
@@ -187,7 +188,8 @@ def test_first_rows_take_people_with_enough_pictures(world):
     test = world.test
     assert first_rows(test, 2, 3).tolist() == [0, 1, 4, 5, 8, 9]
     assert len(first_rows(test, EACH)) == PEOPLE * EACH
-    assert len(first_rows(test, EACH + 1)) == 0
+    with pytest.raises(NormalizationError, match="none of"):
+        first_rows(test, EACH + 1)
 
 
 def test_what_is_compared_is_trained_where_it_has_not_been(monkeypatch, tmp_path):

@@ -14,7 +14,13 @@ from visage.measured import mean_row
 from visage.normalization.decoder_metrics import Seen, sharpness, similarity
 from visage.normalization.faces import NormalFaces
 from visage.normalization.losses import landmark_error
-from visage.normalization.measured_people import World, first_rows, suffix, test_people, worlds
+from visage.normalization.measured_people import (
+    World,
+    first_rows,
+    people_of_test_side,
+    suffix,
+    worlds,
+)
 from visage.normalization.study import closeness_rows, compared, part_result
 from visage.normalization.training_data import TestSet
 from visage.sheet import sheet
@@ -26,7 +32,7 @@ _PAPER_WITHIN = {"within_threshold_with": 1.0, "within_threshold_without": 0.98}
 
 def _test(world: World, profile: Profile) -> tuple[TestSet, Tensor]:
     """The people of the test side, and the row of one picture of each."""
-    test = test_people(world)
+    test = people_of_test_side(world)
     return test, first_rows(test, 1, None if profile == "full" else 12)
 
 

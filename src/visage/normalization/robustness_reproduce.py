@@ -16,7 +16,13 @@ from visage.measured import mean_row
 from visage.normalization.decoder_metrics import Seen, within_over_between
 from visage.normalization.frame import normal_crop
 from visage.normalization.frontalization import frontalized
-from visage.normalization.measured_people import World, first_rows, suffix, test_people, worlds
+from visage.normalization.measured_people import (
+    World,
+    first_rows,
+    people_of_test_side,
+    suffix,
+    worlds,
+)
 from visage.normalization.study import closeness_rows, compared, part_result, shipped
 from visage.normalization.stylisation import black_and_white, painted
 from visage.photos.alignment import DLIB_CHIP, align, apply_transform, crop_transform
@@ -117,7 +123,7 @@ def reproduce_fig8(profile: Profile, seed: int) -> tuple[Result, Figure]:
 
 def _variances(world: World, profile: Profile) -> tuple[list[Row], int]:
     """Rows on the variance of outputs, and over how many people."""
-    test, tail = test_people(world), suffix(world)
+    test, tail = people_of_test_side(world, _EACH), suffix(world)
     chosen = first_rows(test, _EACH, None if profile == "full" else 6)
     chips, people = test.photos.chips[chosen], test.photos.rows[chosen]
     trial = shipped(world)
@@ -159,13 +165,13 @@ def reproduce_robustness(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "mask": lambda chips: occlude(chips, "mask", 0.6),
     }
     for world in worlds():
-        test, tail = test_people(world), suffix(world)
+        test, tail = people_of_test_side(world), suffix(world)
         chosen = first_rows(test, 1, None if profile == "full" else 6)
         chips = test.photos.chips[chosen].float() / 255
         found = {name: shipped(world).of(change(chips)) for name, change in changes.items()}
         for name, one in found.items():
             rows += _changed_rows(one, found["plain"], f"_{name}{tail}", trial)
-    some = test_people("synthetic")
+    some = people_of_test_side("synthetic")
     chips = some.photos.chips[first_rows(some, 1, 2)].float() / 255
     inputs = torch.cat([torch.stack([c(chips)[k] for c in changes.values()]) for k in range(2)])
     result = part_result(

@@ -26,7 +26,7 @@ from visage.normalization.decoder_examples import (
 from visage.normalization.decoder_loss import DecoderLoss, LossConfig
 from visage.normalization.decoder_metrics import seen
 from visage.normalization.features import LAYERS, IdentityFeatures, load_features
-from visage.normalization.measured_people import World, first_rows, test_people
+from visage.normalization.measured_people import World, first_rows, people_of_test_side
 from visage.training import Recipe, Trained, TrainingConfig
 
 TRAINING = TrainingConfig(
@@ -101,7 +101,7 @@ def _features(recogniser: str) -> IdentityFeatures:
 
 def measure(decoder: nn.Module, recogniser: IdentityFeatures, world: World) -> dict[str, float]:
     """A card's metrics, on one picture each of people of the test side."""
-    people = test_people(world)
+    people = people_of_test_side(world)
     found = seen(decoder, recogniser, recogniser.of(people.photos.chips[first_rows(people, 1)]))
     return {
         "distance": float(found.distances.mean()),

@@ -16,7 +16,7 @@ from visage.measured import mean_row
 from visage.normalization.ablation_reproduce import truth_rows
 from visage.normalization.decoder_metrics import own_chips
 from visage.normalization.losses import chips_of, texture_error
-from visage.normalization.measured_people import first_rows, suffix, test_people
+from visage.normalization.measured_people import first_rows, people_of_test_side, suffix
 from visage.normalization.study import closeness_rows, part_result, recogniser, shipped
 from visage.photos.alignment import DLIB_CHIP, crop_transform
 from visage.photos.lfw import LFWNotFoundError
@@ -31,7 +31,7 @@ _ALONE = ("light_cnn", "patches")
 def reproduce_truth(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """Synthetic test people, whose normal faces are known."""
     start = time.perf_counter()
-    test, trial = test_people("synthetic"), shipped("synthetic")
+    test, trial = people_of_test_side("synthetic"), shipped("synthetic")
     rows = first_rows(test, 1, None if profile == "full" else 12)
     chips, true = test.photos.chips[rows], test.faces[test.photos.rows[rows].tolist()]
     found = trial.of(chips)
