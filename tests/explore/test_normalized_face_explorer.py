@@ -12,10 +12,10 @@ from visage.explore.javascript import bundle
 from visage.explore.normalized_face_explorer import NormalizedFaceExplorer
 from visage.explore.onnx_export import export_decoder
 from visage.normalization.decoder import Decoder, DecoderConfig, Normal
-from visage.normalization.warp import boundary_points, warp
+from visage.normalization.warp import warp
 
 WARP = """
-import { boundaryPoints, solve, warpFace } from "./spline_warp.js";
+import { warpFace } from "./face_warp.js";
 const say = (value) => console.log(JSON.stringify(value));
 """
 SIZE = 48
@@ -48,20 +48,11 @@ def test_the_page_warps_as_the_library_does(run_js):
     assert np.abs(np.array(found) - wanted.flatten().numpy()).max() < 2e-3
 
 
-def test_the_boundary_is_the_librarys(run_js):
-    found = run_js(WARP + "say(boundaryPoints(given));", SIZE)
-    key = lambda points: sorted(map(tuple, np.round(points, 4).tolist()))  # noqa: E731
-    assert key(np.array(found)) == key(boundary_points(SIZE, SIZE).numpy())
-
-
-def test_systems_are_solved_and_singular_ones_refused(run_js):
-    generator = np.random.default_rng(0)
-    a, x = generator.normal(size=(9, 9)), generator.normal(size=(9, 2))
-    a[0, 0] = 0  # needs a pivot
-    found = run_js(WARP + "say(solve(given.a, given.b));", {"a": a.tolist(), "b": (a @ x).tolist()})
-    assert np.allclose(found, x, atol=1e-9)
+def test_landmarks_on_one_spot_are_refused(run_js):
     said = run_js(
-        WARP + "try { solve([[1, 1], [1, 1]], [[1], [1]]); } catch (e) { say(e.message); }", {}
+        WARP + "const flat = { width: 8, height: 8, data: new Float32Array(192) };\n"
+        "try { warpFace(flat, given, given); } catch (e) { say(e.message); }",
+        [[3.0, 3.0], [3.0, 3.0], [5.0, 2.0]],
     )
     assert "same spot" in said
 
@@ -120,5 +111,5 @@ def test_the_kernel_answers_with_texture_and_landmarks(decoder):
 def test_the_bundle_is_one_module():
     source = bundle("normalized_face.js")
     assert source.count("export default") == 1
-    assert "spline_warp.js" in source
+    assert "face_warp.js" in source
     assert 'from "./' not in source

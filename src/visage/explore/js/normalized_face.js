@@ -4,7 +4,7 @@ import { faceSlider } from "./face_controls.js";
 import { toImageData } from "./image.js";
 import { staticRoot, loadNetwork, kernel, whenVisible } from "./runtime.js";
 import { portraits } from "./inversion_controls.js";
-import { warpFace } from "./spline_warp.js";
+import { warpFace } from "./face_warp.js";
 
 const SCALE = 4; // of the landmarks' canvas: lines, not pixels
 // Runs of the 68 landmarks that are drawn as lines, and whether they close.
