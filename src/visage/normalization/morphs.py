@@ -77,7 +77,7 @@ def nearest_neighbours(distances: Tensor, count: int) -> Tensor:
     >>> nearest_neighbours(apart, 2)
     tensor([[2, 1],
             [2, 0],
-            [2, 0]])
+            [0, 1]])
     """
     if len(distances) < 2 or distances.shape != (len(distances),) * 2:
         raise NormalizationError(
