@@ -74,7 +74,9 @@ def difficult_shots(seed: int, size: int, people: tuple[int, ...] = _SITTERS) ->
     crop = normal_crop(size)
     faces = align(images, points, crop, padding="border").clamp(0, 1)
     # What was done to the chip is seen in the wider crop, too.
-    faces = _with_chip(faces, points, chips, size)
+    glasses = slice(_GLASSES, None, _SHOTS)
+    faces[glasses] = _with_chip(faces[glasses], points[glasses], chips[glasses], size)
+    faces[_DARK::_SHOTS] = expose(faces[_DARK::_SHOTS], -1.5)
     landmarks = apply_transform(crop_transform(points, crop), points)
     return Shots(chips, faces, landmarks, torch.tensor(people).repeat_interleave(_SHOTS))
 
