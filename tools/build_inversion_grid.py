@@ -31,11 +31,11 @@ from visage.files import written_whole
 from visage.inversion.examples import Examples, synthetic_examples
 from visage.inversion.expected_face import load_expected_face
 from visage.inversion.guides import mean_guide
-from visage.inversion.jitter import Jitter
 from visage.inversion.objective import Objective, ObjectiveConfig, References
 from visage.inversion.reconstruct import reconstruct
 from visage.inversion.reconstruction_config import ReconstructionConfig
 from visage.ledger import current_revision
+from visage.photos.jitter import Jitter
 from visage.recognition.encoder import Encoder, load_encoder
 
 # Weights beside an embedding weight of 1. Adam's path is the same when all weights are multiplied
@@ -141,7 +141,7 @@ def write_grid(
             "start": STILL.start,
             "steps": STILL.steps,
             "optimiser": f"{STILL.optimiser}, plain pixels, step {STILL.learning_rate}",
-            "moved": "a little at every step, and mirrored: visage.inversion.jitter.Jitter()",
+            "moved": "a little at every step, and mirrored: visage.photos.jitter.Jitter()",
             "guide_layers": list(STILL.objective.guide_layers),
             "webp_quality": quality,
         },

@@ -7,11 +7,11 @@ the saved JSON (``--benchmark-json``) and is printed with ``-s``.
 import pytest
 import torch
 
-from visage.inversion.jitter import Jitter
 from visage.inversion.networks import FaceNetwork, NetworkConfig
 from visage.inversion.objective import ObjectiveConfig, References
 from visage.inversion.reconstruct import reconstruct
 from visage.inversion.reconstruction_config import ReconstructionConfig
+from visage.photos.jitter import Jitter
 from visage.recognition.encoder import load_encoder
 
 STEPS = 3

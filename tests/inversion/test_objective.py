@@ -7,12 +7,12 @@ from visage.inversion.colour import colour_shift, colour_statistics
 from visage.inversion.errors import InversionError
 from visage.inversion.gaussian_activations import gather_statistics, gaussian_regulariser
 from visage.inversion.guiding_image import guide_distance
-from visage.inversion.jitter import Jitter, moved
 from visage.inversion.laplacian_pyramid import pyramid_distance
 from visage.inversion.mirror import mirror_asymmetry
 from visage.inversion.objective import Objective, ObjectiveConfig, References
 from visage.inversion.spectrum import band_mismatch, mean_band_energy, spectrum_regulariser
 from visage.inversion.total_variation import total_variation
+from visage.photos.jitter import Jitter, moved
 
 ALL = ObjectiveConfig(
     embedding_weight=2.0,

@@ -5,11 +5,11 @@ import torch
 
 from visage.inversion.colour import colour_statistics
 from visage.inversion.errors import InversionError
-from visage.inversion.jitter import Jitter
 from visage.inversion.objective import ObjectiveConfig, References
 from visage.inversion.pixels import FourierPixels, PlainPixels, logit
 from visage.inversion.reconstruct import reconstruct
 from visage.inversion.reconstruction_config import ReconstructionConfig
+from visage.photos.jitter import Jitter
 
 CONFIG = ReconstructionConfig(
     objective=ObjectiveConfig(guide_layers=("low",), tv_weight=1e-4, guide_weight=0.01),

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from visage.checkpoints import load_into
 from visage.inversion.examples import Examples, synthetic_examples
-from visage.inversion.jitter import Jitter
 from visage.inversion.networks import FaceNetwork, NetworkConfig, parameter_count
 from visage.inversion.objective import Objective
 from visage.inversion.reconstruct import reconstruct
@@ -23,6 +22,7 @@ from visage.inversion.study import Study, chosen_examples, lfw_pairs
 from visage.inversion.train import BASE, FILTERS, OBJECTIVE
 from visage.ledger import Experiment, Profile, Result, Row
 from visage.measured import mean_row
+from visage.photos.jitter import Jitter
 from visage.photos.lfw import LFWNotFoundError
 from visage.sheet import sheet
 

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from visage.faces.dataset import SyntheticFaces
 from visage.faces.portraits import Detail
-from visage.inversion.acceptance import Bench
 from visage.inversion.defences import Defence, Noise, Nothing, Quantised, Rotated
 from visage.inversion.examples import Examples
 from visage.inversion.feedforward_reproduce import load_network, paint
@@ -25,6 +24,7 @@ from visage.ledger import Experiment, Profile, Result, Row
 from visage.measured import mean_row
 from visage.photos.alignment import align
 from visage.photos.lfw import LFWNotFoundError
+from visage.recognition.acceptance import Bench
 from visage.recognition.encoder import embed_mirrored
 from visage.recognition.judge import By, Looks, load_judge
 from visage.recognition.judge import Judge as TwoJudges

@@ -9,9 +9,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from visage.inversion.embedding_distance import normalised_dot
-from visage.inversion.jitter import Jitter
 from visage.inversion.objective import Objective, ObjectiveConfig, References
 from visage.inversion.problem import Problem
+from visage.photos.jitter import Jitter
 
 
 class NetworkLoss:

@@ -20,11 +20,11 @@ from visage.inversion.errors import (
 )
 from visage.inversion.gaussian_activations import ActivationStatistics, gaussian_regulariser
 from visage.inversion.guiding_image import guide_distance
-from visage.inversion.jitter import moved
 from visage.inversion.laplacian_pyramid import pyramid_distance
 from visage.inversion.mirror import mirror_asymmetry
 from visage.inversion.spectrum import band_mismatch, spectrum_regulariser
 from visage.inversion.total_variation import total_variation
+from visage.photos.jitter import moved
 from visage.recognition.encoder import Encoder
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 
 from visage.inversion.descent import GradientForm, Optimiser
 from visage.inversion.errors import InversionError, check_positive, check_weight
-from visage.inversion.jitter import Jitter
 from visage.inversion.objective import ObjectiveConfig
+from visage.photos.jitter import Jitter
 
 
 @dataclass(frozen=True)

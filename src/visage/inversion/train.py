@@ -17,7 +17,6 @@ from visage.inversion.expected_face import (
     load_expected_face,
 )
 from visage.inversion.film import FilmStream, talking_head
-from visage.inversion.jitter import Jitter
 from visage.inversion.network_loss import (
     GuidedNetworkLoss,
     NetworkLoss,
@@ -29,6 +28,7 @@ from visage.inversion.objective import ObjectiveConfig, References
 from visage.inversion.problem import Problem, standard_problem
 from visage.inversion.reconstruction_config import ROBUST
 from visage.ledger import current_revision, describe_device
+from visage.photos.jitter import Jitter
 from visage.training import Recipe, Trained, TrainingConfig
 
 OBJECTIVE = replace(ROBUST.objective, bands_weight=0, guide_pixels_weight=1.0)
