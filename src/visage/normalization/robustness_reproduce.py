@@ -110,7 +110,7 @@ def reproduce_fig8(profile: Profile, seed: int) -> tuple[Result, Figure]:
         f"People of the test sides with {_EACH} pictures or more, the first {_EACH}: {counts}. "
         "within_over_between_variance: of a person's outputs (pixels of the decoded face), over "
         "that between people, both unbiased. Rows _light_cnn: from features of the second "
-        "recogniser, the Light CNN, by a decoder trained for a quarter as long; _texture, "
+        "recogniser, the Light CNN, by a decoder trained for a sixth as long; _texture, "
         "_landmarks and _embedding: of parts of the output; _input: of the aligned pictures "
         "themselves; _warped: of these, frontalized by a warp of their landmarks with the far "
         "side filled from the near one. Rows _synthetic: people who do not exist. In the figure, "
