@@ -31,7 +31,7 @@ from visage.ledger import current_revision, describe_device
 from visage.photos.jitter import Jitter
 from visage.training import Recipe, Trained, TrainingConfig
 
-OBJECTIVE = replace(ROBUST.objective, bands_weight=0, guide_pixels_weight=1.0)
+OBJECTIVE = replace(ROBUST.objective, bands_weight=0, guide_pixels_weight=0.4)
 """The iteration's own loss, but for the energies of bands: a network finds them at the picture's
 edge, where it paints a bright frame. Its contrast comes from the guide's own pixels instead."""
 

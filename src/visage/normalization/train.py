@@ -30,7 +30,7 @@ from visage.normalization.measured_people import World, first_rows, people_of_te
 from visage.training import Recipe, Trained, TrainingConfig
 
 TRAINING = TrainingConfig(
-    steps=4000,
+    steps=12_000,
     batch_size=16,
     learning_rate=1.5e-3,
     warmup=100,
