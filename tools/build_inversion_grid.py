@@ -28,7 +28,6 @@ from tools.book import Book
 from visage.checkpoints import CheckpointError
 from visage.explore.inversion_data import FOLDER
 from visage.files import written_whole
-from visage.inversion.examples import Examples, synthetic_examples
 from visage.inversion.expected_face import load_expected_face
 from visage.inversion.guides import mean_guide
 from visage.inversion.objective import Objective, ObjectiveConfig, References
@@ -37,6 +36,7 @@ from visage.inversion.reconstruction_config import ReconstructionConfig
 from visage.ledger import current_revision
 from visage.photos.jitter import Jitter
 from visage.recognition.encoder import Encoder, load_encoder
+from visage.recognition.examples import Examples, synthetic_examples
 
 # Weights beside an embedding weight of 1. Adam's path is the same when all weights are multiplied
 # by one number, so that two ratios are all that three weights can say.

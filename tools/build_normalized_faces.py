@@ -20,9 +20,9 @@ from visage.explore.normalized_face_explorer import PEOPLE
 from visage.faces.population import people
 from visage.faces.shape import MorphableModel
 from visage.files import written_whole
-from visage.inversion.examples import synthetic_examples
 from visage.normalization.decoder_examples import world_examples
 from visage.normalization.features import load_features
+from visage.recognition.examples import synthetic_examples
 
 SHOWN = (7, 0, 5, 3, 1, 11, 4, 9)
 """Test people; those of part I's explorer."""

@@ -3,7 +3,6 @@ import torch
 
 from visage.inversion import expected_face as module
 from visage.inversion.errors import InversionError
-from visage.inversion.examples import Examples
 from visage.inversion.expected_face import (
     ExpectedFace,
     PictureStream,
@@ -13,6 +12,7 @@ from visage.inversion.guides import mean_guide
 from visage.inversion.laplacian_pyramid import collapse, laplacian_pyramid, pyramid_distance
 from visage.inversion.networks import NetworkConfig
 from visage.inversion.spectrum import mean_band_energy
+from visage.recognition.examples import Examples
 
 SHAPE = NetworkConfig(dim=6, size=64, filters=4, base=4, doublings=4)
 

@@ -13,9 +13,9 @@ from visage.inversion import (
     transfer_reproduce,
 )
 from visage.inversion.colour import ColourStatistics
-from visage.inversion.examples import Examples
-from visage.inversion.study import Study, chosen_examples
+from visage.inversion.study import Study
 from visage.photos.lfw import LFWNotFoundError
+from visage.recognition.examples import Examples
 
 PEOPLE = 40
 
@@ -38,7 +38,7 @@ def few(somebody, monkeypatch):
     """Two people and two steps everywhere, without photographs."""
 
     def examples(encoder, side, count):
-        return chosen_examples(somebody, [n % PEOPLE for n in range(count)])
+        return somebody.chosen([n % PEOPLE for n in range(count)])
 
     def absent(*_):
         raise LFWNotFoundError("there is no LFW in this test")
@@ -51,7 +51,7 @@ def few(somebody, monkeypatch):
     monkeypatch.setattr(iterative_reproduce, "_SCALES", (1.0, 8.0))
     monkeypatch.setattr(iterative_reproduce, "_TV_WEIGHTS", (0.1, 1e-4))
     monkeypatch.setattr(feedforward_reproduce, "lfw_pairs", absent)
-    monkeypatch.setattr(judge_reproduce, "lfw_pairs", absent)
+    monkeypatch.setattr(judge_reproduce, "judged_pairs", absent)
     iterative_reproduce._people.cache_clear()
     iterative_reproduce._tv_sweep.cache_clear()
     iterative_reproduce.two_guides.cache_clear()

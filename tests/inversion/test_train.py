@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from visage.inversion.colour import colour_statistics
-from visage.inversion.examples import Examples
 from visage.inversion.guides import mean_guide
 from visage.inversion.network_loss import measure
 from visage.inversion.networks import NetworkConfig
@@ -10,6 +9,7 @@ from visage.inversion.objective import ObjectiveConfig, References
 from visage.inversion.problem import Problem
 from visage.inversion.spectrum import mean_band_energy
 from visage.inversion.train import RECIPES, network_recipe
+from visage.recognition.examples import Examples
 from visage.training import TrainingConfig, train
 
 OBJECTIVE = ObjectiveConfig(guide_layers=("low",), bands_weight=0.01, colour_weight=0.01)

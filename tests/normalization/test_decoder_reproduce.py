@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from visage.inversion.examples import Examples
 from visage.normalization import (
     ablation_reproduce,
     robustness_reproduce,
@@ -23,6 +22,7 @@ from visage.normalization.training_data import TestSet, WildChips
 from visage.photos.alignment import DLIB_CHIP, align
 from visage.photos.lfw import LFWNotFoundError
 from visage.recognition.chips import chip_landmarks
+from visage.recognition.examples import Examples
 
 SIZE = 32
 PEOPLE, EACH = 40, 4

@@ -17,13 +17,13 @@ from torch import Generator, Tensor, nn
 
 from visage.checkpoints import load_into
 from visage.inversion.colour import ColourStatistics, colour_statistics
-from visage.inversion.examples import Examples
 from visage.inversion.guides import mean_guide
 from visage.inversion.laplacian_pyramid import pyramid_distance
 from visage.inversion.networks import FaceNetwork, NetworkConfig
 from visage.inversion.objective import References
 from visage.inversion.pixels import FourierPixels, logit
 from visage.inversion.spectrum import mean_band_energy
+from visage.recognition.examples import Examples
 
 NETWORK = NetworkConfig(filters=50, base=5)
 _BANDS = 4

@@ -12,18 +12,19 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from visage.checkpoints import load_into
-from visage.inversion.examples import Examples, synthetic_examples
 from visage.inversion.networks import FaceNetwork, NetworkConfig, parameter_count
 from visage.inversion.objective import Objective
 from visage.inversion.reconstruct import reconstruct
 from visage.inversion.reconstruction_config import ROBUST
 from visage.inversion.result import inversion_result
-from visage.inversion.study import Study, chosen_examples, lfw_pairs
+from visage.inversion.study import Study
 from visage.inversion.train import BASE, FILTERS, OBJECTIVE
 from visage.ledger import Experiment, Profile, Result, Row
 from visage.measured import mean_row
 from visage.photos.jitter import Jitter
 from visage.photos.lfw import LFWNotFoundError
+from visage.recognition.examples import Examples, synthetic_examples
+from visage.recognition.picture_pairs import lfw_pairs
 from visage.sheet import sheet
 
 _SHOWN = 8
@@ -65,7 +66,7 @@ def losses(study: Study, images: Tensor, targets: Tensor) -> Tensor:
 
 def _unseen(study: Study, count: int) -> Examples:
     """People who do not exist, none of them trained on."""
-    return chosen_examples(synthetic_examples(study.encoder, "test", 100), range(count))
+    return synthetic_examples(study.encoder, "test", 100).chosen(range(count))
 
 
 def _with_photographs(study: Study, people: Examples) -> dict[str, Tensor]:

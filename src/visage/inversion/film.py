@@ -18,7 +18,7 @@ from visage.faces.shape import MorphableModel
 from visage.faces.shots import ShotRanges, shots
 from visage.faces.skin import skin_maps
 from visage.inversion.errors import InversionError
-from visage.inversion.examples import TargetStream
+from visage.inversion.targets import TargetStream
 from visage.photos.alignment import Crop, align
 
 FRAMES = 70

@@ -17,16 +17,16 @@ from torch import Tensor
 from visage.faces.population import people
 from visage.faces.shape import MorphableModel
 from visage.inversion.colour import ColourStatistics
-from visage.inversion.examples import Examples, synthetic_examples
 from visage.inversion.guides import choose_guide
 from visage.inversion.objective import ObjectiveConfig
 from visage.inversion.pixels import PlainPixels
 from visage.inversion.reconstruction_config import PAPER, ReconstructionConfig
 from visage.inversion.result import inversion_result
 from visage.inversion.spectrum import band_ratio
-from visage.inversion.study import Study, chosen_examples, faces_found
+from visage.inversion.study import Study, faces_found
 from visage.ledger import Experiment, Profile, Result, Row
 from visage.measured import mean_row
+from visage.recognition.examples import Examples, synthetic_examples
 from visage.sheet import sheet
 
 _SHOWN = 8
@@ -45,7 +45,7 @@ def _sizes(profile: Profile) -> tuple[int, int]:
 @lru_cache(maxsize=2)
 def _people(study: Study, count: int) -> Examples:
     everybody = synthetic_examples(study.encoder, "test", 100)
-    return chosen_examples(everybody, range(count))
+    return everybody.chosen(range(count))
 
 
 def _pictures(examples: Examples) -> Tensor:
@@ -164,7 +164,7 @@ def reproduce_fig2(profile: Profile, seed: int) -> tuple[Result, Figure]:
 def two_guides(study: Study, seed: int) -> tuple[Tensor, Tensor]:
     """Mean faces (1, 3, S, S) of male and of female training people who do not exist."""
     some = synthetic_examples(study.encoder, "train", 1000)
-    some = chosen_examples(some, range(_TRAINING_PEOPLE))
+    some = some.chosen(range(_TRAINING_PEOPLE))
     male = sexes(some, seed, "train") > 0.5
     return tuple(_pictures(some)[rows].mean(0, keepdim=True) for rows in (male, ~male))
 

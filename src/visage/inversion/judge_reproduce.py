@@ -3,67 +3,33 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from visage.faces.dataset import SyntheticFaces
-from visage.faces.portraits import Detail
 from visage.inversion.defences import Defence, Noise, Nothing, Quantised, Rotated
-from visage.inversion.examples import Examples
 from visage.inversion.feedforward_reproduce import load_network, paint
 from visage.inversion.reconstruction_config import PAPER, ROBUST
 from visage.inversion.result import inversion_result
 from visage.inversion.spectrum import band_ratio, mean_band_energy
-from visage.inversion.study import Study, chosen_examples, lfw_pairs
+from visage.inversion.study import Study
 from visage.inversion.train import FILTERS
 from visage.ledger import Experiment, Profile, Result, Row
 from visage.measured import mean_row
-from visage.photos.alignment import align
 from visage.photos.lfw import LFWNotFoundError
 from visage.recognition.acceptance import Bench
-from visage.recognition.encoder import embed_mirrored
-from visage.recognition.judge import By, Looks, load_judge
-from visage.recognition.judge import Judge as TwoJudges
+from visage.recognition.examples import Examples
+from visage.recognition.judge import Judge, OneJudge, load_judge
+from visage.recognition.picture_pairs import DEVELOPMENT, judged_pairs, synthetic_pairs
 from visage.recognition.verification import tar_at_far
 from visage.sheet import sheet
 
 _PUBLISHED = {"type1_far_1e-3": 0.952, "type2_far_1e-3": 0.581}  # NBNet, Mai et al. 2019, LFW
-_DEVELOPMENT = 60  # people of LFW's test side, the first by name, on whom settings were chosen
 _PAPER_STEPS = 120
 _SHOWN = 8
-_RENDERED = 224
 _PATCH = 100  # pixels a side whose statistics are compared; the rest of a chip is background
-
-
-@lru_cache(maxsize=2)
-def synthetic_pairs(study: Study, count: int, seed: int) -> tuple[Examples, Examples]:
-    """Two pictures of each of some test people who do not exist, in other light and expression."""
-    faces = SyntheticFaces(count, 2, size=_RENDERED, seed=seed, split="test",
-                           answers=("landmarks",),
-                           detail=Detail(texture=512, strands=3000, supersample=2))  # fmt: skip
-    chips = []
-    for rows in torch.arange(2 * count).split(16):
-        items = faces.__getitems__(rows.tolist())
-        images, points = (torch.stack([i[n] for i in items]) for n in ("image", "landmarks"))
-        cut = align(images, points, study.encoder.crop, padding="border")
-        chips.append((255 * cut).round().to(torch.uint8))
-    chips = torch.cat(chips)
-    with torch.no_grad():
-        found = [embed_mirrored(study.encoder, c.float() / 255) for c in chips.split(32)]
-    names = tuple(f"synthetic-test/{n // 2}" for n in range(2 * count))
-    both = Examples(names, chips, torch.cat(found))
-    return tuple(chosen_examples(both, range(n, 2 * count, 2)) for n in (0, 1))
-
-
-def judged_pairs(study: Study, count: int | None = None) -> tuple[Examples, Examples]:
-    """Two photographs each of LFW's test people, without those on whom settings were chosen."""
-    pairs = lfw_pairs(study.encoder)
-    rows = range(_DEVELOPMENT, len(pairs[0].names))[:count]
-    return tuple(chosen_examples(some, rows) for some in pairs)
 
 
 def robust_images(study: Study, targets: Tensor, steps: int, seed: int) -> Tensor:
@@ -83,16 +49,16 @@ def reproduce_foreign_judge(profile: Profile, seed: int) -> tuple[Result, Figure
     judge = load_judge()
     rows, protocol = [], ""
     try:
-        source, other = judged_pairs(study, None if full else count)
+        source, other = judged_pairs(study.encoder, None if full else count)
         rows = _attacks(study, judge, source, other, steps, seed, "")
         protocol = (
             f"{len(source.names)} people of LFW's test side with two photographs (deep-funneled), "
-            f"without the first {_DEVELOPMENT} by name, on whom settings were chosen: the "
+            f"without the first {DEVELOPMENT} by name, on whom settings were chosen: the "
             "embedding of the first photograph is inverted. "
         )
     except LFWNotFoundError:
         pass
-    source, other = synthetic_pairs(study, count, seed)
+    source, other = synthetic_pairs(study.encoder, count, seed)
     images = {}
     rows += _attacks(study, judge, source, other, steps, seed, "_synthetic", images)
     result = inversion_result(
@@ -119,24 +85,8 @@ def reproduce_foreign_judge(profile: Profile, seed: int) -> tuple[Result, Figure
     return result, sheet([chips, *shown], ["true face", *images])
 
 
-@dataclass(frozen=True)
-class OneJudge:
-    """One of the judge's two recognisers, alone."""
-
-    judge: TwoJudges
-    by: By
-
-    def look(self, chips: Tensor) -> Looks:
-        """As both see them."""
-        return self.judge.look(chips)
-
-    def scores(self, a: Looks, b: Looks) -> Tensor:
-        """By this one."""
-        return self.judge.scores(a, b, self.by)
-
-
 def _attacks(
-    study: Study, judge: TwoJudges, source: Examples, other: Examples, steps: int, seed: int,
+    study: Study, judge: Judge, source: Examples, other: Examples, steps: int, seed: int,
     suffix: str, images: dict[str, Tensor] | None = None,
 ) -> list[Row]:  # fmt: skip
     bench = Bench.of(judge, source.chips, other.chips)
@@ -233,9 +183,9 @@ def reproduce_defences(profile: Profile, seed: int) -> tuple[Result, Figure]:
 
 def _someone(study: Study, count: int, seed: int) -> tuple[Examples, Examples]:
     try:
-        return judged_pairs(study, count)
+        return judged_pairs(study.encoder, count)
     except LFWNotFoundError:
-        return synthetic_pairs(study, count, seed)
+        return synthetic_pairs(study.encoder, count, seed)
 
 
 def defences(study: Study, seed: int) -> dict[str, Defence]:

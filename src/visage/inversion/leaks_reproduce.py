@@ -10,10 +10,10 @@ from visage.faces.hair.traits import SHAVEN
 from visage.faces.population import People, people
 from visage.faces.readout import fit_ridge, r_squared
 from visage.faces.shape import MorphableModel
-from visage.inversion.examples import synthetic_examples
 from visage.inversion.result import inversion_result
 from visage.inversion.study import Study
 from visage.ledger import Experiment, Profile, Result, Row
+from visage.recognition.examples import synthetic_examples
 from visage.recognition.verification import area_under_roc
 
 _MIDDLE = 0.5

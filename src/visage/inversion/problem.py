@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from visage.inversion.examples import Examples, lfw_examples, synthetic_examples
 from visage.photos.lfw import LFWNotFoundError, open_lfw
 from visage.recognition.encoder import Encoder, load_encoder
+from visage.recognition.examples import Examples, lfw_examples, synthetic_examples
 
 SYNTHETIC = (1000, 100)
 """People who do not exist, of either side."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,7 +10,6 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from visage.inversion.embedding_distance import normalised_dot
-from visage.inversion.examples import Examples, lfw_examples
 from visage.inversion.expected_face import ExpectedFace, load_expected_face
 from visage.inversion.objective import References
 from visage.inversion.pixels import Pixels
@@ -20,7 +18,6 @@ from visage.inversion.reconstruction_config import ReconstructionConfig
 from visage.ledger import Row
 from visage.measured import mean_row
 from visage.photos.landmarks import detect_faces
-from visage.photos.lfw import open_lfw
 from visage.recognition.encoder import Encoder, load_encoder
 
 _TOGETHER = 16
@@ -100,28 +97,3 @@ def faces_found(images: Tensor) -> Tensor:
 def _framed(image: Tensor) -> Tensor:
     """A chip with grey round it: the detector wants to see some of what is around a face."""
     return torch.nn.functional.pad(image, (40, 40, 40, 40), mode="replicate")
-
-
-def lfw_pairs(encoder: Encoder, count: int | None = None) -> tuple[Examples, Examples]:
-    """Two photographs of each of LFW's test people who have two.
-
-    Returns:
-        The first photographs, whose embeddings are inverted, and the second ones.
-
-    Raises:
-        LFWNotFoundError: the data set is not there.
-    """
-    both = lfw_examples(encoder, open_lfw(), "test", 630, per_person=2, least=2)
-    of = {name: row for row, name in enumerate(both.names)}
-    people = sorted({name.rsplit("/", 1)[0] for name in both.names})
-    photos = {person: sorted(n for n in of if n.rsplit("/", 1)[0] == person) for person in people}
-    pairs = [(of[some[0]], of[some[1]]) for some in photos.values() if len(some) == 2][:count]
-    first, second = zip(*pairs, strict=True)
-    return chosen_examples(both, first), chosen_examples(both, second)
-
-
-def chosen_examples(examples: Examples, rows: Sequence[int]) -> Examples:
-    """Some of them, in this order."""
-    index = torch.tensor(rows)
-    names = tuple(examples.names[row] for row in rows)
-    return Examples(names, examples.chips[index], examples.embeddings[index])

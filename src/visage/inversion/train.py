@@ -9,7 +9,6 @@ from functools import lru_cache
 from torch import Tensor
 
 from visage.checkpoints import Card
-from visage.inversion.examples import TargetStream
 from visage.inversion.expected_face import (
     PictureStream,
     build_expected_face,
@@ -27,6 +26,7 @@ from visage.inversion.networks import FaceNetwork, GuidedFaceNetwork, NetworkCon
 from visage.inversion.objective import ObjectiveConfig, References
 from visage.inversion.problem import Problem, standard_problem
 from visage.inversion.reconstruction_config import ROBUST
+from visage.inversion.targets import TargetStream
 from visage.ledger import current_revision, describe_device
 from visage.photos.jitter import Jitter
 from visage.training import Recipe, Trained, TrainingConfig

@@ -16,18 +16,18 @@ from visage.faces.population import people
 from visage.faces.scene import Scene, render
 from visage.faces.shape import MorphableModel
 from visage.faces.skin import skin_maps
-from visage.inversion.examples import synthetic_examples
 from visage.inversion.film import FRAMES, talking_head
 from visage.inversion.networks import GuidedFaceNetwork
 from visage.inversion.reconstruction_config import PAPER, ROBUST
 from visage.inversion.result import inversion_result
-from visage.inversion.study import Study, chosen_examples
+from visage.inversion.study import Study
 from visage.inversion.train import GUIDED, film
 from visage.inversion.transfer import transfer, transfer_at_once
 from visage.ledger import Experiment, Profile, Result
 from visage.measured import mean_row
 from visage.photos.alignment import Crop, align
 from visage.photos.landmarks import FaceBox, find_landmarks
+from visage.recognition.examples import synthetic_examples
 from visage.sheet import sheet
 
 _SHOWN = 8
@@ -39,7 +39,7 @@ def reproduce_fig4(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """Each of some people transferred to the picture of the next one."""
     start, (count, steps) = time.perf_counter(), ((16, 200) if profile == "full" else (4, 20))
     study = Study.standard()
-    source = chosen_examples(synthetic_examples(study.encoder, "test", 100), range(count))
+    source = synthetic_examples(study.encoder, "test", 100).chosen(range(count))
     guides = (source.chips.float() / 255).roll(-1, 0)
     objective = replace(PAPER.objective, guide_weight=_PULL)
     config = replace(PAPER, steps=steps, objective=objective)
@@ -78,7 +78,7 @@ def reproduce_fig5(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """Several people on guides that are nobody: a drawn face, and the mean face."""
     start, (count, steps) = time.perf_counter(), ((16, 200) if profile == "full" else (4, 20))
     study = Study.standard()
-    source = chosen_examples(synthetic_examples(study.encoder, "test", 100), range(count))
+    source = synthetic_examples(study.encoder, "test", 100).chosen(range(count))
     guides = {"drawn": drawn_face(study.encoder.crop), "mean": study.known.mean_face}
     config = replace(PAPER, steps=steps)
     rows, shown = [], []
@@ -147,7 +147,7 @@ def reproduce_fig11(profile: Profile, seed: int) -> tuple[Result, Figure]:
     start, (count, frames) = time.perf_counter(), ((20, FRAMES) if full else (2, 8))
     study = Study.standard()
     network = load_guided()
-    source = chosen_examples(synthetic_examples(study.encoder, "test", 100), range(count))
+    source = synthetic_examples(study.encoder, "test", 100).chosen(range(count))
     films = {
         "seen_film": film() if full else film()[:frames],
         "new_film": talking_head(7, study.encoder.crop, frames=frames, split="test"),

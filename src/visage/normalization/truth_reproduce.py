@@ -9,8 +9,6 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from visage.inversion.judge_reproduce import OneJudge, judged_pairs, synthetic_pairs
-from visage.inversion.study import Study
 from visage.ledger import Experiment, Profile, Result, Row
 from visage.measured import mean_row
 from visage.normalization.ablation_reproduce import truth_rows
@@ -21,7 +19,9 @@ from visage.normalization.study import closeness_rows, part_result, recogniser, 
 from visage.photos.alignment import DLIB_CHIP, crop_transform
 from visage.photos.lfw import LFWNotFoundError
 from visage.recognition.acceptance import Bench
-from visage.recognition.judge import load_judge
+from visage.recognition.encoder import load_encoder
+from visage.recognition.judge import OneJudge, load_judge
+from visage.recognition.picture_pairs import judged_pairs, synthetic_pairs
 from visage.sheet import sheet
 
 _SHOWN = 8
@@ -87,14 +87,14 @@ def reproduce_foreign_judge(profile: Profile, seed: int) -> tuple[Result, Figure
     """Type I and II of normalized faces before a recogniser of another kind."""
     start = time.perf_counter()
     full = profile == "full"
-    study, judge = Study.standard(), load_judge()
+    encoder, judge = load_encoder(), load_judge()
     rows, counts, shown = [], {}, None
     for world in ("lfw", "synthetic"):
         try:
             if world == "lfw":
-                source, other = judged_pairs(study, None if full else 40)
+                source, other = judged_pairs(encoder, None if full else 40)
             else:
-                source, other = synthetic_pairs(study, 100 if full else 40, seed)
+                source, other = synthetic_pairs(encoder, 100 if full else 40, seed)
         except LFWNotFoundError:
             continue
         tail, counts[world] = suffix(world), len(source.names)

@@ -106,6 +106,22 @@ class Judge:
         return self.weights[0] * cosines + self.weights[1] * ratios
 
 
+@dataclass(frozen=True)
+class OneJudge:
+    """One of the judge's two recognisers, alone, for `visage.recognition.acceptance.Bench`."""
+
+    judge: Judge
+    by: By
+
+    def look(self, chips: Tensor) -> Looks:
+        """As both see them."""
+        return self.judge.look(chips)
+
+    def scores(self, a: Looks, b: Looks) -> Tensor:
+        """By this one."""
+        return self.judge.scores(a, b, self.by)
+
+
 def load_judge() -> Judge:
     """The shipped judge, on the CPU.
 

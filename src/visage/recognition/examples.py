@@ -1,4 +1,4 @@
-"""Embeddings to learn from and to be measured on, with the chips that they came from.
+"""Embedded faces to learn from and to be measured on, with the chips that they came from.
 
 Finding, cutting and embedding a face costs a thousand times what reading the result does, so that
 it is done once and kept in the cache folder, in blocks: a stopped run goes on where it was.
@@ -21,7 +21,6 @@ from tqdm.auto import tqdm
 
 from visage.faces.dataset import SyntheticFaces
 from visage.files import written_whole
-from visage.inversion.errors import InversionError
 from visage.photos.alignment import align
 from visage.photos.downloads import cache_folder
 from visage.photos.lfw import LFW, split
@@ -31,7 +30,11 @@ from visage.recognition.portraits import find_portrait
 Side = Literal["train", "test"]
 
 _BLOCK = 32
-_RENDERED = 224  # pixels a side of a synthetic portrait: a face in it is as large as a chip's
+RENDERED = 224  # pixels a side of a synthetic portrait: a face in it is as large as a chip's
+
+
+class ExampleError(ValueError):
+    """No example to learn from."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,12 @@ class Examples:
             torch.cat([self.chips, other.chips]),
             torch.cat([self.embeddings, other.embeddings]),
         )
+
+    def chosen(self, rows: Sequence[int]) -> Examples:
+        """Some of them, in this order."""
+        index = torch.tensor(rows)
+        names = tuple(self.names[row] for row in rows)
+        return Examples(names, self.chips[index], self.embeddings[index])
 
     def pictures(self, batch: int = 64) -> Iterator[Tensor]:
         """The chips, (B, 3, S, S) in [0, 1], batch by batch."""
@@ -112,7 +121,7 @@ def synthetic_examples(
         count: of people.
         folder: of the cache, `cache_folder()` if None.
     """
-    faces = SyntheticFaces(count, size=_RENDERED, split=side, answers=("landmarks",))
+    faces = SyntheticFaces(count, size=RENDERED, split=side, answers=("landmarks",))
     numbers = {f"synthetic-{side}/{number}": number for number in range(count)}
 
     def draw(wanted: Sequence[str]) -> Tensor:
@@ -134,8 +143,8 @@ def _collected(
 ) -> Examples:
     """Examples block by block, from the cache where they are known."""
     if not names:
-        raise InversionError(f"there is no {kind} example to learn from; ask for one at least.")
-    folder = (folder or cache_folder()) / "inversion"
+        raise ExampleError(f"there is no {kind} example to learn from; ask for one at least.")
+    folder = (folder or cache_folder()) / "examples"
     blocks = [names[start : start + _BLOCK] for start in range(0, len(names), _BLOCK)]
     # The first example goes through the whole chain again: where it has changed, so may the rest.
     probe = F.adaptive_avg_pool2d(chips_of(names[:1]), 8).mul(100).round().tolist()
@@ -159,29 +168,3 @@ def _embedded(encoder: Encoder, chips: Tensor) -> dict[str, Tensor]:
     stored = (255 * chips.clamp(0, 1)).round().to(torch.uint8)
     # Of the chips as they are stored, so that the embedding is that of the picture.
     return {"chips": stored, "embeddings": embed_mirrored(encoder, stored.float() / 255)}
-
-
-class TargetStream:
-    """Target embeddings for `visage.training`: people, and people in between.
-
-    Args:
-        seed: item i depends on (seed, i) only.
-        embeddings: (N, dim), of people to learn from.
-        mixed: share of targets that lie between two people: more people than there are.
-    """
-
-    def __init__(self, seed: int, embeddings: Tensor, mixed: float = 0.5):
-        if not 0 <= mixed <= 1:
-            raise InversionError(f"mixed is a share from 0 to 1, not {mixed}.")
-        self.seed, self.embeddings, self.mixed = seed, embeddings, mixed
-
-    def batch(self, indices: Sequence[int]) -> Tensor:
-        """Embeddings (B, dim)."""
-        return torch.stack([self._draw(np.random.default_rng([self.seed, i])) for i in indices])
-
-    def _draw(self, random: np.random.Generator) -> Tensor:
-        first, second = random.integers(len(self.embeddings), size=2)
-        share, mixes = random.uniform(), random.uniform() < self.mixed
-        if not mixes:
-            return self.embeddings[first]
-        return torch.lerp(self.embeddings[first], self.embeddings[second], share)

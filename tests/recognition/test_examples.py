@@ -1,30 +1,20 @@
 import pytest
 import torch
 
-from visage.inversion import examples
-from visage.inversion.errors import InversionError
-from visage.inversion.examples import TargetStream, lfw_examples, synthetic_examples
 from visage.photos.alignment import DLIB_CHIP
 from visage.photos.lfw import open_lfw, split
+from visage.recognition import examples
 from visage.recognition.encoder import embed_mirrored, load_encoder
+from visage.recognition.examples import ExampleError, Examples, lfw_examples, synthetic_examples
 
 
-def test_targets_depend_on_seed_and_index_only():
-    stream = TargetStream(1, torch.eye(6))
-    both = stream.batch([3, 4])
-    assert torch.equal(both[1], stream.batch([4])[0])
-    assert not torch.equal(both, TargetStream(2, torch.eye(6)).batch([3, 4]))
-
-
-def test_mixed_targets_lie_between_two_people():
-    pure = TargetStream(0, torch.eye(6), mixed=0).batch(range(50))
-    assert ((pure == 0) | (pure == 1)).all()
-    between = TargetStream(0, torch.eye(6), mixed=1).batch(range(50))
-    assert torch.allclose(between.sum(1), torch.ones(50))
-    assert ((between > 0).sum(1) <= 2).all()
-    assert ((between > 0.01).sum(1) == 2).float().mean() > 0.6
-    with pytest.raises(InversionError, match="mixed"):
-        TargetStream(0, torch.eye(6), mixed=2)
+def test_some_examples_in_order():
+    names = ("a/1", "b/1", "c/1")
+    examples = Examples(names, torch.arange(3).view(3, 1, 1, 1), torch.eye(3))
+    some = examples.chosen([2, 0])
+    assert some.names == ("c/1", "a/1")
+    assert some.chips.flatten().tolist() == [2, 0]
+    assert torch.equal(some.embeddings, torch.eye(3)[[2, 0]])
 
 
 class NoiseFaces:
@@ -55,12 +45,12 @@ def test_synthetic_examples_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(examples, "SyntheticFaces", NoiseFaces)
     encoder = load_encoder()
     first = synthetic_examples(encoder, "test", 2, folder=tmp_path)
-    files = list((tmp_path / "inversion").iterdir())
+    files = list((tmp_path / "examples").iterdir())
     drawn = NoiseFaces.drawn
     again = synthetic_examples(encoder, "test", 2, folder=tmp_path)
     assert first.chips.shape == (2, 3, 150, 150)
     assert torch.equal(first.embeddings, again.embeddings)
-    assert files == list((tmp_path / "inversion").iterdir())
+    assert files == list((tmp_path / "examples").iterdir())
     assert NoiseFaces.drawn == drawn + 1  # the probe
     # Whole pixels apart, so that the chip is a piece of the picture.
     picture = NoiseFaces(2, size=224, split="test", answers=()).__getitems__([1])[0]["image"]
@@ -70,7 +60,7 @@ def test_synthetic_examples_are_kept(tmp_path, monkeypatch):
     picture = next(first.pictures())
     assert 0 <= picture.min() < picture.max() <= 1
     assert len((first + again).names) == 4
-    with pytest.raises(InversionError, match="no lfw example"):
+    with pytest.raises(ExampleError, match="no lfw example"):
         lfw_examples(encoder, EmptyLFW(), "train", 4, folder=tmp_path)
 
 
