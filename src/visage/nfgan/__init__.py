@@ -1,0 +1,1 @@
+"""Normalized faces with a perceptron GAN, and expression recognition (Liu et al. 2018)."""
