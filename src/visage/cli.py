@@ -142,7 +142,7 @@ def _train_one(name: str, arguments: list[str]) -> None:
         target = checkpoints_folder() if ship else trained.folder
         print(f"Trained {name} in {trained.seconds:.0f} s; measuring it.")
         tensors = recipe.shipped(trained.model).state_dict()
-        print(save_checkpoint(name, tensors, recipe.card(trained), folder=target))
+        print(save_checkpoint(name, tensors, recipe.card(trained), recipe.storage, target))
 
     command.__doc__ = f"Train {name}: {recipe.summary}."
     tyro.cli(command, prog=f"visage train {name}", args=arguments)

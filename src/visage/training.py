@@ -27,7 +27,7 @@ from torch import Generator, Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from visage.checkpoints import Card
+from visage.checkpoints import Card, Storage
 from visage.runs import Run, TrainingError
 
 Batch = Any
@@ -93,6 +93,7 @@ class Recipe:
             generator is on the batch's device; the scalar is a mean over items.
         card: the model card of a finished run, with metrics measured on other data.
         shipped: the part of the network that is kept; what only the loss needs is not.
+        storage: of the checkpoint: int8 where half of float16's size is worth its half step.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Recipe:
     loss: Callable[[nn.Module, Batch, Generator], tuple[Tensor, dict[str, Tensor]]]
     card: Callable[[Trained], Card]
     shipped: Callable[[nn.Module], nn.Module] = lambda model: model
+    storage: Storage = "float16"
 
 
 @dataclass(frozen=True)
