@@ -52,6 +52,41 @@ def _avatars(path: Path) -> None:
     export_avatars(path)
 
 
+def _nfgan_family(path: Path) -> None:
+    from visage.explore.nfgan_export import export_family
+    from visage.nfgan.family import load_family
+
+    export_family(load_family(), path)
+
+
+def _nfgan_terms(path: Path) -> None:
+    from visage.explore.five_losses_explorer import load_judge
+    from visage.explore.nfgan_export import export_five_losses
+
+    export_five_losses(load_judge(), path)
+
+
+def _nfgan_encoder(path: Path) -> None:
+    from visage.explore.nfgan_export import export_nfgan_encoder
+    from visage.nfgan.networks import load_nfgan
+
+    export_nfgan_encoder(load_nfgan(), path)
+
+
+def _nfgan_decoder(path: Path) -> None:
+    from visage.explore.nfgan_export import export_nfgan_decoder
+    from visage.nfgan.networks import load_nfgan
+
+    export_nfgan_decoder(load_nfgan(), path)
+
+
+def _nfgan_discriminator(path: Path) -> None:
+    from visage.explore.nfgan_export import export_discriminator
+    from visage.nfgan.networks import load_nfgan
+
+    export_discriminator(load_nfgan(), path)
+
+
 # File name under the site's _static/assets: the function that writes it there. Imports are inside,
 # so that a build that needs one file does not load the machinery of the others.
 ASSETS: dict[str, Callable[[Path], None]] = {
@@ -62,4 +97,9 @@ ASSETS: dict[str, Callable[[Path], None]] = {
     "face_basis.bin": _face_basis,
     "avatars.bin": _avatars,
     "normalized_face.onnx": _normalized_face,
+    "nfgan_family.onnx": _nfgan_family,
+    "nfgan_terms.onnx": _nfgan_terms,
+    "nfgan_encoder.onnx": _nfgan_encoder,
+    "nfgan_decoder.onnx": _nfgan_decoder,
+    "nfgan_discriminator.onnx": _nfgan_discriminator,
 }

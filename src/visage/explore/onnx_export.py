@@ -30,7 +30,7 @@ def export_encoder(encoder: Encoder, path: Path) -> None:
         path: the file to write; its folder must exist.
     """
     size = encoder.crop.size
-    _export(encoder, torch.zeros(2, 3, size, size), path, ["chips"], ["embedding"])
+    export_batches(encoder, [torch.zeros(2, 3, size, size)], path, ["chips"], ["embedding"])
 
 
 def export_locator(locator: nn.Module, path: Path) -> None:
@@ -40,7 +40,7 @@ def export_locator(locator: nn.Module, path: Path) -> None:
         locator: `visage.recognition.locator.Locator`, or a module with the same inputs and outputs.
         path: the file to write; its folder must exist.
     """
-    _export(locator, torch.zeros(2, 3, 96, 96), path, ["crops"], ["points", "logit"])
+    export_batches(locator, [torch.zeros(2, 3, 96, 96)], path, ["crops"], ["points", "logit"])
 
 
 def export_face_network(network: nn.Module, path: Path) -> None:
@@ -51,7 +51,7 @@ def export_face_network(network: nn.Module, path: Path) -> None:
         path: the file to write; its folder must exist.
     """
     example = torch.zeros(2, network.config.dim)
-    _export(network, example, path, ["embeddings"], ["faces"])
+    export_batches(network, [example], path, ["embeddings"], ["faces"])
 
 
 def export_decoder(decoder: nn.Module, path: Path) -> None:
@@ -64,7 +64,7 @@ def export_decoder(decoder: nn.Module, path: Path) -> None:
         path: the file to write; its folder must exist.
     """
     example = torch.zeros(2, decoder.config.features)
-    _export(_Unwarped(decoder), example, path, ["features"], ["textures", "landmarks"])
+    export_batches(_Unwarped(decoder), [example], path, ["features"], ["textures", "landmarks"])
 
 
 class _Unwarped(nn.Module):
@@ -78,17 +78,31 @@ class _Unwarped(nn.Module):
         return self.decoder.parts(features)
 
 
-def _export(
-    module: nn.Module, example: Tensor, path: Path, inputs: Sequence[str], outputs: Sequence[str]
+def export_batches(
+    module: nn.Module,
+    examples: Sequence[Tensor],
+    path: Path,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
 ) -> None:
+    """Write a module as ONNX, with eight-bit weights.
+
+    Args:
+        module: takes tensors (B, ...) and gives one or several of them.
+        examples: one of each input, B at least 2 and the same; any B will do in the page.
+        path: the file to write; its folder must exist.
+        inputs: names, one an example.
+        outputs: names, one a result.
+    """
+    batch = torch.export.Dim("batch", min=1, max=4096)
     with _quiet():
         program = torch.onnx.export(
             module.eval(),
-            (example,),
+            tuple(examples),
             dynamo=True,
             input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=4096)},),
+            dynamic_shapes=tuple({0: batch} for _ in examples),
             verbose=False,
         )
     model = quantise_weights(program.model_proto)
@@ -106,6 +120,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
+            warnings.filterwarnings("ignore", ".*axis name: batch", UserWarning)
             yield
     finally:
         logger.setLevel(level)
