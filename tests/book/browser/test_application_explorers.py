@@ -1,19 +1,20 @@
 """The explorers of appendices B and C: every control in chromium, and pixels against Python's."""
 
-import base64
-import io
-import json
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
+from tests.book.browser.explorer_page import (
+    SENDS_FILES,
+    fits,
+    pixels,
+    slide,
+    write_notebook,
+)
 from tools.browser import visit as visiting
 from tools.serve import served
 from visage.explore.avatar_explorer import AVATARS, AvatarExplorer, standard_avatars
 from visage.explore.colour_explorer import ColourExplorer, lamp_gains
-from visage.explore.javascript import bundle, stylesheet
 from visage.normalization.applications_study import cast
 from visage.normalization.avatar import draw_avatars, fine_model
 from visage.normalization.colour_correction import correct_colours, face_colour
@@ -21,26 +22,6 @@ from visage.normalization.white_balance import grey_world
 
 CHAPTER = "normalization/what_a_normal_face_is_good_for.html"
 TIMEOUT = 60_000
-
-
-def slide(page, key, place):
-    page.locator(f'.vx-application input[data-key="{key}"]').evaluate(
-        "(e, value) => { e.value = value; e.dispatchEvent(new Event('input', {bubbles: true})); }",
-        place,
-    )
-    page.wait_for_timeout(150)
-
-
-def pixels(page, selector):
-    """A canvas as (H, W, 3) in [0, 1], whatever its size on the screen."""
-    url = page.locator(selector).evaluate("e => e.toDataURL()")
-    data = base64.b64decode(url.partition(",")[2])
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=float) / 255
-
-
-def fits(page, kind, width):
-    inside = page.locator(kind).evaluate("e => e.scrollWidth <= e.clientWidth")
-    return inside and page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def ready(visit, kind):
@@ -76,7 +57,7 @@ def test_the_page_draws_what_the_library_draws(open_page, avatars, person, yaw, 
         page.locator(".vx-avatar .vx-portraits input").nth(person).check()
         page.locator(f'.vx-avatar .vx-button[data-value="{show}"]').click()
         page.locator('.vx-avatar input[data-key="lit"]').set_checked(lit)
-        slide(page, "yaw", yaw)
+        slide(page, '.vx-application input[data-key="yaw"]', yaw, 150)
         shown = pixels(page, ".vx-avatar .vx-head")
         expected = drawn(avatars, person, yaw, colours[show], len(shown), float(lit))
         # Edges are smoothed otherwise, and what lies behind the lips is left out.
@@ -118,9 +99,9 @@ def test_casts_and_corrections_are_the_library_s(open_page):
     with open_page(CHAPTER) as visit:
         page = ready(visit, ".vx-colour")
         page.locator(".vx-colour .vx-portraits input").nth(1).check()
-        slide(page, "stops", -0.8)
-        slide(page, "mireds", 336)
-        slide(page, "green", 0.1)
+        slide(page, '.vx-application input[data-key="stops"]', -0.8, 150)
+        slide(page, '.vx-application input[data-key="mireds"]', 336, 150)
+        slide(page, '.vx-application input[data-key="green"]', 0.1, 150)
         before = torch.from_numpy(pixels(page, '[data-face="truth"]')).float()
         before = before.permute(2, 0, 1)[None]
         gains = lamp_gains()[16:17] * 2**-0.8 * torch.tensor([[1.0, 1.1, 1.0]])
@@ -156,34 +137,14 @@ def test_the_explorers_fit_the_window(open_page, width, dark, screenshots):
 
 # In a notebook.
 
-NOTEBOOK = """<!doctype html><html><meta charset="utf-8"><link rel="icon" href="data:,">
-<style>{css}</style><body><div id="widget"></div>
-<script type="module">
-import widget from "./widget.js";
-const state = {state};
-const listeners = [];
-const model = {{
-  get: (key) => state[key],
-  set: (key, value) => {{ state[key] = value; }},
-  on: (_, listener) => listeners.push(listener),
-  send: async (content) => {{
-    const file = await fetch("./" + content.name);
-    const data = new DataView(await file.arrayBuffer());
-    listeners.forEach((listener) => listener({{ id: content.id }}, [data]));
-  }},
-}};
-widget.render({{ model, el: document.getElementById("widget") }});
-</script>"""
-
 
 def test_in_a_notebook_the_kernel_sends_the_heads(browser, tmp_path, avatars):
     explorer = AvatarExplorer.standard()
     (tmp_path / AVATARS).write_bytes(explorer._heads)
-    (tmp_path / "widget.js").write_text(bundle("avatar_explorer.js"))
-    css = stylesheet("explorer.css", "application_explorers.css")
     state = {"portraits": explorer.portraits, "still": explorer.still,
              "values": {"person": 2, "yaw": 25, "spinning": False}}  # fmt: skip
-    (tmp_path / "index.html").write_text(NOTEBOOK.format(css=css, state=json.dumps(state)))
+    styles = ("explorer.css", "application_explorers.css")
+    write_notebook(tmp_path, "avatar_explorer.js", styles, state, SENDS_FILES)
     with served(tmp_path) as address, visiting(browser, f"{address}/index.html") as visit:
         page = ready(visit, ".vx-avatar")
         shown = pixels(page, ".vx-avatar .vx-head")

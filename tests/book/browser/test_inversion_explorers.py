@@ -1,44 +1,20 @@
 """The explorers of part I: every control in chromium, and the page's numbers against Python's."""
 
-import base64
-import io
-import json
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.book.browser.explorer_page import fits, pixels, slide, write_notebook
 from tools.browser import visit as visiting
 from tools.serve import served
 from visage.explore.inversion_data import inversion_file, inversion_json
-from visage.explore.javascript import bundle, stylesheet
 from visage.inversion.feedforward_reproduce import load_network
 from visage.recognition.encoder import load_encoder
 
 GRID = "inversion/an_embedding_is_not_a_hash.html"
 NETWORK = "inversion/one_pass.html"
 TIMEOUT = 60_000
-
-
-def slide(page, key, place):
-    page.locator(f'.vx-inversion input[data-key="{key}"]').evaluate(
-        "(e, value) => { e.value = value; e.dispatchEvent(new Event('input', {bubbles: true})); }",
-        place,
-    )
-    page.wait_for_timeout(120)
-
-
-def pixels(page, selector):
-    """A canvas as (H, W, 3) in [0, 1], whatever its size on the screen."""
-    url = page.locator(selector).evaluate("e => e.toDataURL()")
-    data = base64.b64decode(url.partition(",")[2])
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=float) / 255
-
-
-def fits(page, width):
-    inside = page.locator(".vx-inversion").evaluate("e => e.scrollWidth <= e.clientWidth")
-    return inside and page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 # Trade the terms.
@@ -111,7 +87,7 @@ def test_pictures_blend_between_knots(open_page, grid, tile):
         first, second = grid["tv_weights"][:2]
         assert first == 0
         assert second == 1e-4  # place 1 of the slider, and place 0.5 is its half
-        slide(page, "tv", 0.5)
+        slide(page, '.vx-inversion input[data-key="tv"]', 0.5)
         way = len(grid["ways"]) - 1  # which the page begins with
         half = (tile(0, way, 0, 0) + tile(0, way, 0, 1)) / 2
         assert np.abs(pixels(page, '[data-face="result"]') - half).mean() < 0.012
@@ -126,10 +102,11 @@ def test_only_ratios_of_the_weights_matter(open_page):
         page.get_by_role("button", name="+ guide").click()
         page.wait_for_timeout(120)
         before = page.evaluate(cells)
-        slide(page, "embedding", -0.5)
+        slide(page, '.vx-inversion input[data-key="embedding"]', -0.5)
         assert page.evaluate(cells) != before
-        slide(page, "guide", 1.5)  # 0.1 was at place 2, and all are divided by the same number
-        slide(page, "tv", 1.5)
+        # The guide's 0.1 was at place 2, and all are divided by the same number.
+        slide(page, '.vx-inversion input[data-key="guide"]', 1.5)
+        slide(page, '.vx-inversion input[data-key="tv"]', 1.5)
         after = page.evaluate(cells)
         shares = [{int(k): float(v) for k, v in (c.split(":") for c in said.split())}
                   for said in (before, after)]  # fmt: skip
@@ -156,7 +133,7 @@ def test_the_keyboard_alone_is_enough(open_page):
 def test_the_grid_fits_the_window(open_page, width, dark, screenshots):
     with open_page(GRID, width=width, dark=dark) as visit:
         page = ready(visit)
-        assert fits(page, width)
+        assert fits(page, ".vx-inversion", width)
         name = f"inversion-grid-{width}-{'dark' if dark else 'light'}.png"
         page.locator(".vx-inversion").screenshot(path=screenshots / name)
 
@@ -201,8 +178,8 @@ def test_the_page_paints_what_the_library_paints(open_page, network, embeddings)
         page = painting(visit)
         choose(page, "From", 2)
         choose(page, "To", 5)
-        slide(page, "walk", 0.3)
-        slide(page, "scale", 1.6)
+        slide(page, '.vx-inversion input[data-key="walk"]', 0.3)
+        slide(page, '.vx-inversion input[data-key="scale"]', 1.6)
         settled(page)
         mixed = torch.lerp(embeddings[2], embeddings[5], 0.3)
         wanted = network.input.centre + 1.6 * (mixed - network.input.centre)
@@ -230,7 +207,7 @@ def test_the_recogniser_is_asked_on_demand_and_agrees_with_the_library(open_page
         page.get_by_role("button", name="Ask the recogniser").click()
         page.wait_for_selector(".vx-distances[data-facea]", timeout=TIMEOUT)
         assert requests == ["dlib_resnet.onnx"]
-        slide(page, "walk", 0.5)
+        slide(page, '.vx-inversion input[data-key="walk"]', 0.5)
         settled(page)
         shown = torch.from_numpy(pixels(page, ".vx-painted")).float().permute(2, 0, 1)[None]
         face, found = load_encoder().embed(shown)[0], bars(page)
@@ -244,7 +221,7 @@ def test_what_is_done_to_the_embedding_shows(open_page):
     with open_page(NETWORK) as visit:
         page = painting(visit)
         plain = pixels(page, ".vx-painted")
-        slide(page, "noise", 1.5)
+        slide(page, '.vx-inversion input[data-key="noise"]', 1.5)
         settled(page)
         noisy, away = pixels(page, ".vx-painted"), bars(page)["askeda"]
         assert np.abs(noisy - plain).mean() > 0.005
@@ -274,44 +251,29 @@ def test_what_is_done_to_the_embedding_shows(open_page):
 def test_the_network_s_explorer_fits_the_window(open_page, width, dark, screenshots):
     with open_page(NETWORK, width=width, dark=dark) as visit:
         page = painting(visit)
-        assert fits(page, width)
+        assert fits(page, ".vx-inversion", width)
         name = f"inversion-network-{width}-{'dark' if dark else 'light'}.png"
         page.locator(".vx-inversion").screenshot(path=screenshots / name)
 
 
 # In a notebook.
 
-NOTEBOOK = """<!doctype html><html><meta charset="utf-8"><link rel="icon" href="data:,">
-<style>{css}</style><body><div id="widget"></div>
-<script type="module">
-import widget from "./widget.js";
-const state = {state};
-const listeners = [];
-const reply = (id, data) => listeners.forEach((listener) => listener({{ id }}, [data]));
-const model = {{
-  get: (key) => state[key],
-  set: (key, value) => {{ state[key] = value; }},
-  on: (_, listener) => listeners.push(listener),
-  // A kernel that answers late: paints one colour, and embeds everything as zero.
-  send: (content, _, buffers) => setTimeout(async () => {{
-    if (content.kind === "asset") {{
+LATE = """
+    await new Promise((done) => setTimeout(done, 20));
+    if (content.kind === "asset") {
       const file = await fetch("./" + content.name);
       return reply(content.id, new DataView(await file.arrayBuffer()));
-    }}
+    }
     const bytes = content.kind === "paint"
       ? new Uint8Array(3 * 150 * 150).fill(Math.round(255 * new Float32Array(buffers[0])[0]))
       : new Uint8Array(4 * 128);
     reply(content.id, new DataView(bytes.buffer));
-  }}, 20),
-}};
-widget.render({{ model, el: document.getElementById("widget") }});
-</script>"""
+"""
+"""A kernel that answers late: paints one colour, and embeds everything as zero."""
 
 
-def notebook(folder, name, state):
-    (folder / "widget.js").write_text(bundle(name))
-    css = stylesheet("explorer.css", "inversion_explorer.css")
-    (folder / "index.html").write_text(NOTEBOOK.format(css=css, state=json.dumps(state)))
+def notebook(folder, script, state):
+    write_notebook(folder, script, ("explorer.css", "inversion_explorer.css"), state, LATE)
 
 
 def test_in_a_notebook_the_kernel_sends_the_pictures(browser, tmp_path, grid, tile):

@@ -1,17 +1,12 @@
 """The decoder's explorer in chromium: every control, and the page's faces against Python's."""
 
-import base64
-import io
-import json
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
+from tests.book.browser import explorer_page
 from tools.browser import visit as visiting
 from tools.serve import served
-from visage.explore.javascript import bundle, stylesheet
 from visage.explore.normalized_face_explorer import WORLD, people_and_directions
 from visage.normalization.decoder import load_decoder
 
@@ -20,10 +15,7 @@ TIMEOUT = 60_000
 
 
 def pixels(page, part):
-    """A canvas as (H, W, 3) in [0, 1], whatever its size on the screen."""
-    url = page.locator(f'canvas[data-part="{part}"]').evaluate("e => e.toDataURL()")
-    data = base64.b64decode(url.partition(",")[2])
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=float) / 255
+    return explorer_page.pixels(page, f'canvas[data-part="{part}"]')
 
 
 def settled(page):
@@ -43,10 +35,7 @@ def ready(visit):
 
 
 def slide(page, key, place):
-    page.locator(f'.vx-normalized input[data-key="{key}"]').evaluate(
-        "(e, value) => { e.value = value; e.dispatchEvent(new Event('input', {bubbles: true})); }",
-        place,
-    )
+    explorer_page.slide(page, f'.vx-normalized input[data-key="{key}"]', place, 0)
     settled(page)
 
 
@@ -111,34 +100,19 @@ def test_controls_move_the_face_and_reset_brings_it_back(open_page, known):
 def test_the_explorer_fits_the_window(open_page, width, dark, screenshots):
     with open_page(PAGE, width=width, dark=dark) as visit:
         page = ready(visit)
-        inside = page.locator(".vx-normalized").evaluate("e => e.scrollWidth <= e.clientWidth")
-        assert inside
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert explorer_page.fits(page, ".vx-normalized", width)
         name = f"normalized-face-{width}-{'dark' if dark else 'light'}.png"
         page.locator(".vx-normalized").screenshot(path=screenshots / name)
 
 
-NOTEBOOK = """<!doctype html><html><meta charset="utf-8"><link rel="icon" href="data:,">
-<style>{css}</style><body><div id="widget"></div>
-<script type="module">
-import widget from "./widget.js";
-const state = {state};
-const listeners = [];
-const model = {{
-  get: (key) => state[key],
-  set: (key, value) => {{ state[key] = value; }},
-  on: (_, listener) => listeners.push(listener),
-  // A kernel that answers late: a texture of one colour, and the mean landmarks.
-  send: (content, _, buffers) => setTimeout(() => {{
+LATE = """
+    await new Promise((done) => setTimeout(done, 20));
     const level = new Float32Array(buffers[0])[0];
     const texture = new Float32Array(3 * state.size * state.size).fill(level);
     const landmarks = Float32Array.from(state.mean.flat());
-    const views = [texture, landmarks].map((values) => new DataView(values.buffer));
-    listeners.forEach((listener) => listener({{ id: content.id }}, views));
-  }}, 20),
-}};
-widget.render({{ model, el: document.getElementById("widget") }});
-</script>"""
+    reply(content.id, ...[texture, landmarks].map((values) => new DataView(values.buffer)));
+"""
+"""A kernel that answers late: a texture of one colour, and the mean landmarks."""
 
 
 def test_in_a_notebook_the_kernel_decodes(browser, tmp_path):
@@ -149,9 +123,8 @@ def test_in_a_notebook_the_kernel_decodes(browser, tmp_path):
     directions = [{"name": "brighter", "vector": [1.0, 0.0], "spread": 0.1}]
     state = {"people": people, "directions": directions, "mean": mean, "size": 48,
              "network": "none.onnx", "still": "data:,", "values": {}}  # fmt: skip
-    (tmp_path / "widget.js").write_text(bundle("normalized_face.js"))
-    css = stylesheet("explorer.css", "inversion_explorer.css")
-    (tmp_path / "index.html").write_text(NOTEBOOK.format(css=css, state=json.dumps(state)))
+    styles = ("explorer.css", "inversion_explorer.css")
+    explorer_page.write_notebook(tmp_path, "normalized_face.js", styles, state, LATE)
     with served(tmp_path) as address, visiting(browser, f"{address}/index.html") as visit:
         page = ready(visit)
         assert np.abs(pixels(page, "face") - 0.25).max() < 0.01

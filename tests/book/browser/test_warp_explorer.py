@@ -1,11 +1,9 @@
 """The warp's explorer in chromium: every control, and the page's picture against Python's."""
 
-import base64
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
+
+from tests.book.browser import explorer_page
 
 PAGE = "normalization/a_warp_with_gradients.html"
 TIMEOUT = 60_000
@@ -20,17 +18,11 @@ def ready(visit):
 
 
 def pixels(page):
-    url = page.locator(".vx-warp canvas").first.evaluate("e => e.toDataURL()")
-    data = base64.b64decode(url.partition(",")[2])
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=float) / 255
+    return explorer_page.pixels(page, ".vx-warp canvas >> nth=0")
 
 
 def slide(page, key, place):
-    page.locator(f'.vx-warp input[data-key="{key}"]').evaluate(
-        "(e, value) => { e.value = value; e.dispatchEvent(new Event('input', {bubbles: true})); }",
-        place,
-    )
-    page.wait_for_timeout(REST)
+    explorer_page.slide(page, f'.vx-warp input[data-key="{key}"]', place, REST)
 
 
 def farthest(page):
@@ -109,8 +101,6 @@ def test_switches_change_the_picture(open_page):
 def test_it_fits_the_window(open_page, width, dark, screenshots):
     with open_page(PAGE, width=width, dark=dark) as visit:
         page = ready(visit)
-        inside = page.locator(".vx-warp").evaluate("e => e.scrollWidth <= e.clientWidth")
-        assert inside
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert explorer_page.fits(page, ".vx-warp", width)
         name = f"warp-{width}-{'dark' if dark else 'light'}.png"
         page.locator(".vx-warp").screenshot(path=screenshots / name)

@@ -1,0 +1,69 @@
+"""What checks of explorers do to a page: move a slider, read a canvas, stand in for a kernel."""
+
+import base64
+import io
+import json
+
+import numpy as np
+from PIL import Image
+
+from visage.explore.javascript import bundle, stylesheet
+
+NOTEBOOK = """<!doctype html><html><meta charset="utf-8"><link rel="icon" href="data:,">
+<style>{css}</style><body><div id="widget"></div>
+<script type="module">
+import widget from "./widget.js";
+const state = {state};
+const listeners = [];
+const reply = (id, ...views) => listeners.forEach((listener) => listener({{ id }}, views));
+const model = {{
+  get: (key) => state[key],
+  set: (key, value) => {{ state[key] = value; }},
+  on: (_, listener) => listeners.push(listener),
+  send: async (content, _, buffers) => {{ {kernel} }},
+}};
+widget.render({{ model, el: document.getElementById("widget") }});
+</script>"""
+
+SENDS_FILES = """
+    const file = await fetch("./" + content.name);
+    reply(content.id, new DataView(await file.arrayBuffer()));
+"""
+"""A kernel that answers with the file that is asked for."""
+
+
+def slide(page, selector, place, rest=120):
+    """Put a slider somewhere, and let the picture settle for `rest` milliseconds."""
+    page.locator(selector).evaluate(
+        "(e, value) => { e.value = value; e.dispatchEvent(new Event('input', {bubbles: true})); }",
+        place,
+    )
+    page.wait_for_timeout(rest)
+
+
+def pixels(page, selector):
+    """A canvas as (H, W, 3) in [0, 1], whatever its size on the screen."""
+    url = page.locator(selector).evaluate("e => e.toDataURL()")
+    data = base64.b64decode(url.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=float) / 255
+
+
+def fits(page, selector, width):
+    """Whether neither the explorer nor the page scrolls sideways."""
+    inside = page.locator(selector).evaluate("e => e.scrollWidth <= e.clientWidth")
+    return inside and page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def write_notebook(folder, script, styles, state, kernel):
+    """A page that shows a widget as a notebook does.
+
+    Args:
+        folder: to write it to; it becomes `index.html`.
+        script: of the explorer.
+        styles: its style sheets.
+        state: what the Python side knows.
+        kernel: JavaScript that answers `content` (and `buffers`) with `reply(content.id, ...)`.
+    """
+    (folder / "widget.js").write_text(bundle(script))
+    page = NOTEBOOK.format(css=stylesheet(*styles), state=json.dumps(state), kernel=kernel)
+    (folder / "index.html").write_text(page)
