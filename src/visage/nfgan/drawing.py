@@ -16,7 +16,7 @@ from visage.faces.population import SPLITS, People, people, seed_of
 from visage.faces.portraits import Detail, portray
 from visage.faces.scene import render
 from visage.faces.shape import MorphableModel
-from visage.faces.shots import ShotRanges, shots
+from visage.faces.shots import ShotRanges, Shots, shots
 from visage.faces.skin import Skin, skin_colour, skin_maps
 from visage.faces.surface import SurfaceMaps
 from visage.nfgan.errors import NfganError
@@ -28,14 +28,14 @@ SEED = 0
 _SIZE = 144  # pixels of the picture that a face is cut from: 1.5 for one of the cut
 _WIDTH = (250.0, 270.0)  # mm that it shows; the cut shows about 170
 _DETAIL = Detail(texture=256, strands=1200)
-_TARGET = replace(_DETAIL, supersample=2, background=False)
+_PLAIN = replace(_DETAIL, supersample=2, background=False)
 _BACKDROP = 0.5  # linear
 _ABOVE = math.radians(30)  # of the targets' light, over the camera
 # The camera's exposure for a skin, as `visage.faces.shots` has it.
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
 _MIDDLE_SKIN, _METERED, _GAINS = 0.28, 0.3, (0.85, 1.6)
 _NORMAL_SHOT = 2**20  # the number of the shot that is a person's target
-_NORMAL = ShotRanges(yaw=0, pitch=0, roll=0, width=_WIDTH, shift=0, expressions={"neutral": 1.0})
+_FRONTAL = ShotRanges(yaw=0, pitch=0, roll=0, width=_WIDTH, shift=0)
 
 
 @dataclass(frozen=True)
@@ -73,16 +73,9 @@ def draw_inputs(split: str, plan: ShotPlan, ranges: ShotRanges) -> tuple[Tensor,
     Returns:
         (N, 1, 64, 64) in [0, 1], and yaw (N,), radians.
     """
-    model, once = _model(), sorted(set(plan.people))
-    persons, maps = _people(split, once)
-    row = torch.tensor([once.index(number) for number in plan.people])
-    persons, maps = persons[row], maps[row]
-    seeds = _seeds(split, plan.people, plan.shots)
-    taken = shots(model, persons, seeds, _SIZE, near(ranges))
-    level = torch.tensor(plan.intensities)
-    actions = sample_expressions(model, list(plan.expressions), level, persons.seeds, seeds)
-    taken = replace(taken, expression=actions, names=plan.expressions, intensity=level)
-    picture = render(model, portray(model, persons, taken, _DETAIL, maps=maps))
+    persons, maps = _people(split, plan)
+    taken = _shots(split, persons, plan, near(ranges))
+    picture = render(_model(), portray(_model(), persons, taken, _DETAIL, maps=maps))
     return aligned(picture.image, picture.landmarks), taken.camera.angles[:, 1]
 
 
@@ -100,19 +93,50 @@ def draw_targets(split: str, numbers: Sequence[int]) -> Tensor:
     Returns:
         (P, 1, 64, 64) in [0, 1].
     """
-    model = _model()
-    persons, maps = _people(split, numbers)
+    count = len(numbers)
+    plan = ShotPlan(tuple(numbers), (_NORMAL_SHOT,) * count, ("neutral",) * count, (0.0,) * count)
+    return _draw_plainly(split, plan, _FRONTAL, gaze=False)[0]
+
+
+@torch.no_grad()
+def draw_plainly(split: str, plan: ShotPlan, ranges: ShotRanges) -> tuple[Tensor, Tensor]:
+    """Draw expressions in the targets' light, before their background, without glasses.
+
+    Args:
+        split: of `visage.faces.population.SPLITS`.
+        plan: of N pictures.
+        ranges: of pose; expression and intensity are the plan's.
+
+    Returns:
+        (N, 1, 64, 64) in [0, 1], and yaw (N,), radians.
+    """
+    return _draw_plainly(split, plan, near(ranges), gaze=True)
+
+
+def _draw_plainly(
+    split: str, plan: ShotPlan, ranges: ShotRanges, *, gaze: bool
+) -> tuple[Tensor, Tensor]:
+    persons, maps = _people(split, plan)
     bare = replace(persons.glasses, worn=torch.zeros(len(persons), dtype=torch.bool))
     persons = replace(persons, glasses=bare)
-    seeds = _seeds(split, numbers, [_NORMAL_SHOT] * len(numbers))
-    taken = shots(model, persons, seeds, _SIZE, _NORMAL)
-    gaze = [name.startswith("eyeLook") for name in model.expression_names]
-    actions = taken.expression.masked_fill(torch.tensor(gaze), 0)
-    taken = replace(taken, expression=actions, light=even_light(persons.skin))
-    scene = portray(model, persons, taken, _TARGET, maps=maps)
-    plain = torch.full((len(persons), 3, _SIZE, _SIZE), _BACKDROP)
-    picture = render(model, replace(scene, background=plain), supersample=_TARGET.supersample)
-    return aligned(picture.image, picture.landmarks)
+    taken = replace(_shots(split, persons, plan, ranges), light=even_light(persons.skin))
+    if not gaze:
+        looks = [name.startswith("eyeLook") for name in _model().expression_names]
+        straight = taken.expression.masked_fill(torch.tensor(looks), 0)
+        taken = replace(taken, expression=straight)
+    scene = portray(_model(), persons, taken, _PLAIN, maps=maps)
+    backdrop = torch.full((len(persons), 3, _SIZE, _SIZE), _BACKDROP)
+    scene = replace(scene, background=backdrop)
+    picture = render(_model(), scene, supersample=_PLAIN.supersample)
+    return aligned(picture.image, picture.landmarks), taken.camera.angles[:, 1]
+
+
+def hidden_right(faces: Tensor, yaw: Tensor) -> Tensor:
+    """Mirror faces (B, 1, H, W) whose hidden side is on the picture's left: yaw (B,) below 0.
+
+    Section 4.2: "images are flipped so that the occluded parts are on the right side".
+    """
+    return torch.where((yaw < 0)[:, None, None, None], faces.flip(-1), faces)
 
 
 def even_light(skin: Skin) -> Light:
@@ -136,15 +160,23 @@ def even_light(skin: Skin) -> Light:
     )
 
 
-def _seeds(split: str, numbers: Sequence[int], taken: Sequence[int]) -> Tensor:
+def _people(split: str, plan: ShotPlan) -> tuple[People, SurfaceMaps]:
+    """The person of each picture, and their textures; each is made once."""
+    once = sorted(set(plan.people))
+    persons = people(_model(), SEED, once, split=split)
+    maps = skin_maps(_model(), persons.skin, _DETAIL.texture)
+    row = torch.tensor([once.index(number) for number in plan.people])
+    return persons[row], maps[row]
+
+
+def _shots(split: str, persons: People, plan: ShotPlan, ranges: ShotRanges) -> Shots:
     place = SPLITS.index(split)
-    seeds = [seed_of(SEED, place, n, k) for n, k in zip(numbers, taken, strict=True)]
-    return torch.tensor(seeds, dtype=torch.int64)
-
-
-def _people(split: str, numbers: Sequence[int]) -> tuple[People, SurfaceMaps]:
-    persons = people(_model(), SEED, numbers, split=split)
-    return persons, skin_maps(_model(), persons.skin, _DETAIL.texture)
+    numbers = zip(plan.people, plan.shots, strict=True)
+    seeds = torch.tensor([seed_of(SEED, place, n, k) for n, k in numbers], dtype=torch.int64)
+    level = torch.tensor(plan.intensities)
+    actions = sample_expressions(_model(), list(plan.expressions), level, persons.seeds, seeds)
+    taken = shots(_model(), persons, seeds, _SIZE, ranges)
+    return replace(taken, expression=actions, names=plan.expressions, intensity=level)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ the one picture that a normalized face should be. `python -m visage.nfgan.pairs`
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from visage.faces.expressions import EXPRESSIONS
 from visage.faces.population import SPLITS, seed_of
 from visage.faces.shots import EVERYDAY
 from visage.files import written_whole
-from visage.nfgan.drawing import SEED, ShotPlan, draw_inputs, draw_targets
+from visage.nfgan.drawing import SEED, ShotPlan, draw_inputs, draw_targets, hidden_right
 from visage.nfgan.errors import NfganError
 from visage.photos.downloads import cache_folder
 
@@ -98,7 +98,7 @@ def pairs(
         raise NfganError(f"no split {split!r}; choose among {', '.join(SPLITS)}")
     if people < 1 or each < 1:
         raise NfganError(f"{people} people with {each} pictures; give at least 1 of both")
-    folder = (folder or cache_folder()) / "nfgan" / f"pairs-{_edition()}"
+    folder = (folder or cache_folder()) / "nfgan" / f"pairs-{edition()}"
     starts = range(0, people, _SHARD)
     hidden = None if progress else True
     parts = [
@@ -136,10 +136,9 @@ def _drawn(split: str, numbers: range, each: int) -> dict[str, Tensor]:
         some = numbers[start : start + _TOGETHER]
         plan = expression_plan(split, some, each)
         inputs, yaw = draw_inputs(split, plan, _RANGES)
-        inputs = torch.where((yaw < 0)[:, None, None, None], inputs.flip(-1), inputs)
         blocks.append(
             {
-                "inputs": stored(inputs),
+                "inputs": stored(hidden_right(inputs, yaw)),
                 "targets": stored(draw_targets(split, some)),
                 "expression": torch.tensor([_NAMES.index(name) for name in plan.expressions]),
                 "intensity": torch.tensor(plan.intensities),
@@ -149,7 +148,7 @@ def _drawn(split: str, numbers: range, each: int) -> dict[str, Tensor]:
     return {name: torch.cat([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def expression_plan(split: str, numbers: range, each: int) -> ShotPlan:
+def expression_plan(split: str, numbers: Sequence[int], each: int) -> ShotPlan:
     """Each person makes each expression once, in an order of their own, then again."""
     names, levels = [], []
     for number in numbers:
@@ -178,7 +177,7 @@ def shown(faces: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=1)
-def _edition() -> str:
+def edition() -> str:
     """Changes when pictures do: two are drawn again, and looked at coarsely."""
     plan = ShotPlan((0,), (0,), ("happiness",), (1.0,))
     probe = torch.cat([draw_inputs("train", plan, _RANGES)[0], draw_targets("train", [0])])
