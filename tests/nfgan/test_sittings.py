@@ -131,3 +131,10 @@ def test_records_of_unequal_length_are_refused():
     flat = torch.zeros(2, 1, 64, 64, dtype=torch.uint8)
     with pytest.raises(NfganError, match="as many"):
         ExpressionFaces(flat, torch.zeros(1), torch.zeros(2), ("a",), flat, torch.zeros(2))
+
+
+def test_development_has_other_people_in_the_same_numbers(plans, tmp_path):
+    faces = made_mmi(split="validation", folder=tmp_path)
+    assert {split for _, split, _, _ in plans} == {"validation"}
+    assert len(faces) == 3 * 208
+    assert not torch.equal(faces.labels, made_mmi(folder=tmp_path).labels)

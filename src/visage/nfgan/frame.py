@@ -61,6 +61,7 @@ def to_chips(faces: Tensor) -> Tensor:
     Raises:
         NfganError: the shape does not fit.
 
+    >>> import torch
     >>> to_chips(torch.full((1, 1, 64, 64), 0.5)).shape
     torch.Size([1, 3, 150, 150])
     """

@@ -81,19 +81,20 @@ class ExpressionFaces:
         return len(self.images)
 
 
-def made_ck_plus(*, folder: Path | None = None) -> ExpressionFaces:
+def made_ck_plus(*, split: str = "test", folder: Path | None = None) -> ExpressionFaces:
     """Like CK+: 118 people, 327 peak pictures of seven expressions, near frontal, indoors.
 
     Args:
+        split: "validation" has as many others, to develop on.
         folder: of the cache, `cache_folder()` if None.
     """
-    who, what = _cast(CK_PLUS_SUBJECTS, CK_PLUS_COUNTS, _FIRST_OF_CK_PLUS)
-    levels = _random(_FIRST_OF_CK_PLUS, 1).uniform(*_PEAK, len(who)).tolist()
+    who, what = _cast(CK_PLUS_SUBJECTS, CK_PLUS_COUNTS, split, _FIRST_OF_CK_PLUS)
+    levels = _random(split, _FIRST_OF_CK_PLUS, 1).uniform(*_PEAK, len(who)).tolist()
     plan = ShotPlan(who, _numbered(who), what, tuple(levels))
-    return _faces("ck_plus", "test", plan, _LABORATORY, range(len(plan)), folder)
+    return _faces("ck_plus", split, plan, _LABORATORY, range(len(plan)), folder)
 
 
-def made_mmi(*, folder: Path | None = None) -> ExpressionFaces:
+def made_mmi(*, split: str = "test", folder: Path | None = None) -> ExpressionFaces:
     """Like MMI: 31 people, 208 sequences of six expressions, three frames of each.
 
     Heads turn up to 15 degrees, glasses are worn, light is everyday, and expressions are subtler
@@ -101,17 +102,18 @@ def made_mmi(*, folder: Path | None = None) -> ExpressionFaces:
     of a clip do, and more.
 
     Args:
+        split: "validation" has as many others, to develop on.
         folder: of the cache, `cache_folder()` if None.
     """
-    who, what = _cast(MMI_SUBJECTS, MMI_COUNTS, _FIRST_OF_MMI)
-    random = _random(_FIRST_OF_MMI, 1)
+    who, what = _cast(MMI_SUBJECTS, MMI_COUNTS, split, _FIRST_OF_MMI)
+    random = _random(split, _FIRST_OF_MMI, 1)
     peaks = np.repeat(random.uniform(*_MIDDLE, len(who)), _FRAMES)
     levels = peaks * random.uniform(1 - _WAVER, 1 + _WAVER, len(peaks))
     who = tuple(number for number in who for _ in range(_FRAMES))
     what = tuple(name for name in what for _ in range(_FRAMES))
     plan = ShotPlan(who, _numbered(who), what, tuple(levels.clip(0, 1).tolist()))
     sequences = [row // _FRAMES for row in range(len(plan))]
-    return _faces("mmi", "test", plan, _VARIED, sequences, folder)
+    return _faces("mmi", split, plan, _VARIED, sequences, folder)
 
 
 def expressive_faces(
@@ -146,14 +148,14 @@ def expressive_faces(
 
 
 def _cast(
-    subjects: int, counts: Mapping[str, int], first: int
+    subjects: int, counts: Mapping[str, int], split: str, first: int
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Who shows what, in the order of people: everybody something, and nothing twice if possible.
 
     Each expression goes round in an order of its own; who is left with nothing takes something
     over from who has most.
     """
-    random = _random(first, 0)
+    random = _random(split, first, 0)
     shown: list[list[str]] = [[] for _ in range(subjects)]
     for name, count in counts.items():
         order = random.permutation(subjects)
@@ -166,8 +168,8 @@ def _cast(
     return who, tuple(name for names in shown for name in names)
 
 
-def _random(first: int, part: int) -> np.random.Generator:
-    return np.random.default_rng(seed_of(SEED, SPLITS.index("test"), first, part))
+def _random(split: str, first: int, part: int) -> np.random.Generator:
+    return np.random.default_rng(seed_of(SEED, SPLITS.index(split), first, part))
 
 
 def _numbered(who: Sequence[int]) -> tuple[int, ...]:
