@@ -46,7 +46,7 @@ class Preset:
 
 
 PRESETS = (
-    Preset("All five", LETTERS, "Weighed as for the shipped generator. Every tick below is theirs."),
+    Preset("All five", LETTERS, "Weighed as for the shipped generator. The ticks are theirs."),
     Preset("Pixels alone", "x", "A plain autoencoder: the safe answer is the mean of all faces "
            "that could be meant, and a mean is blurred."),
     Preset("Features alone", "p", "What a recogniser’s early maps do not see is left to chance."),

@@ -1,4 +1,4 @@
-"""The people that Part III's explorers show: a tracked sheet of held-out faces, 64 grey pixels each.
+"""The people that Part III's explorers show: a tracked sheet of held-out faces of 64 grey pixels.
 
 `tools/build_nfgan_faces.py` draws them: synthetic people of the test split, a picture of each and
 the face that it should become. No network has seen them.
