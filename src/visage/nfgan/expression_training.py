@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from visage.checkpoints import Card
 from visage.nfgan.errors import ExpressionError
@@ -16,8 +17,8 @@ from visage.nfgan.tuplet import joint_loss, tuplet_cluster_loss
 from visage.training import Recipe, Trained, TrainingConfig, train
 
 TRAINING = TrainingConfig(
-    steps=250,
-    batch_size=8,  # tuplets
+    steps=500,
+    batch_size=4,  # tuplets
     learning_rate=3e-3,
     warmup=20,
     weight_decay=0.05,
@@ -35,7 +36,14 @@ class RecognitionConfig:
     tuplets: TupletConfig = field(default_factory=TupletConfig)
     balance: float = 1.0  # weight of the metric branch beside the softmax branch; 0 leaves it out
     gap: float = 2.0  # between positives and negatives: hinges at 1, as in a support vector machine
+    radius: float = 0.0  # of the sphere that features lie on; 0 leaves them where they are
+    neutral_class: bool = False  # whether neutral faces are a class of the softmax branch, too
     training: TrainingConfig = TRAINING
+
+    def placed(self, features: Tensor) -> Tensor:
+        """Features (B, D) where distances are measured."""
+        features = features.float()
+        return self.radius * functional.normalize(features, dim=1) if self.radius else features
 
 
 @dataclass(frozen=True)
@@ -57,15 +65,19 @@ class TwoBranchLoss:
         if neutral is not None:
             together = torch.cat([together, neutral])
         found = network(together)
-        features = found.features[: count * each].unflatten(0, (count, each))
+        points = self.config.placed(found.features)
+        features = points[: count * each].unflatten(0, (count, each))
         positives = features[:, : self.config.tuplets.positives]
         negatives = features[:, self.config.tuplets.positives :]
         if neutral is not None:
-            negatives = torch.cat([negatives, found.features[count * each :, None]], 1)
+            negatives = torch.cat([negatives, points[count * each :, None]], 1)
         tuplets = tuplet_cluster_loss(positives, negatives, network.threshold, self.config.gap)
-        logits = found.logits[: count * each]
-        loss = joint_loss(logits, labels.flatten(), tuplets, self.config.balance)
-        right = logits.argmax(1) == labels.flatten()
+        logits, labels = found.logits[: count * each], labels.flatten()
+        if neutral is not None and self.config.neutral_class:
+            logits = found.logits
+            labels = torch.cat([labels, labels.new_full((count,), logits.shape[1] - 1)])
+        loss = joint_loss(logits, labels, tuplets, self.config.balance)
+        right = logits.argmax(1) == labels
         return loss, {"tuplets": tuplets.mean(), "accuracy": right.float().mean()}
 
 
@@ -100,7 +112,7 @@ def train_expressions(
 @torch.no_grad()
 def recognised(network: ExpressionNetwork, crops: Tensor, batch: int = 256) -> Tensor:
     """Expressions (N,) int64 of central crops (N, 1, 60, 60), by the softmax branch alone."""
-    parts = [network(part).logits.argmax(1) for part in crops.split(batch)]
+    parts = [network(part).logits[:, :-1].argmax(1) for part in crops.split(batch)]
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64)
 
 

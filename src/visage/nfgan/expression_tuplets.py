@@ -128,7 +128,7 @@ class TupletStream:
         """Tuplets of these numbers: faces, labels and, where there are any, neutral faces."""
         drawn = [self._item(index) for index in indices]
         rows = torch.tensor([item[0] for item in drawn])
-        versions = torch.tensor([item[1] for item in drawn])
+        versions = torch.from_numpy(np.stack([item[1] for item in drawn]))
         found = {"faces": self.data.crops[rows, versions], "labels": self.data.labels[rows]}
         if self.data.neutral is not None:
             # In the query's own crop: then the two differ in the expression, and not in the place.
