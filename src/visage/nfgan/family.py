@@ -20,7 +20,7 @@ from visage.nfgan.losses import TERMS, LossError, LossWeights
 from visage.nfgan.networks import Decoder, Discriminator, Encoder, NfganConfig
 
 SHAPE = NfganConfig(width=0.5)
-"""Of the shipped family."""
+"""Of the shipped family: small enough for a page."""
 
 _HIDDEN = 48  # of the perceptron that reads the weights
 
