@@ -94,6 +94,7 @@ def decoder_recipe(
         build_stream=lambda seed: ExampleStream(seed, examples(), plan.mixture),
         loss=DecoderLoss(features, plan.loss),
         card=lambda trained: _card(name, summary, plan, trained),
+        storage="int8",  # a distance of the recogniser's changes by less than 0.001
     )
 
 
