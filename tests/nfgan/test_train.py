@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from visage import checkpoints
-from visage.nfgan import study, train
+from visage.nfgan import plans, study, train
 from visage.nfgan.algorithm import Auxiliaries
 from visage.nfgan.errors import NfganError
 from visage.nfgan.family import WeightRange
@@ -76,32 +76,32 @@ def test_a_familys_batch_has_weights(pairs):
 
 def test_every_subset_has_a_recipe():
     wanted = {"".join(s) for n in range(1, 6) for s in combinations(LETTERS, n)}
-    assert len(train.SUBSETS) == 31
-    assert set(train.SUBSETS) == wanted
-    for letters in train.SUBSETS:
-        weights = train.plan_of(train.subset_name(letters)).weights
+    assert len(plans.SUBSETS) == 31
+    assert set(plans.SUBSETS) == wanted
+    for letters in plans.SUBSETS:
+        weights = plans.plan_of(plans.subset_name(letters)).weights
         on = {name for name in TERMS if getattr(weights, name) > 0}
         assert on == {TERMS[LETTERS.index(letter)] for letter in letters}
     assert all(name == recipe.name for name, recipe in train.RECIPES.items())
 
 
 def test_what_is_compared_differs_in_one_thing():
-    twin = train.plan_of("nfgan_short")
-    assert twin.weights == train.WEIGHTS
+    twin = plans.plan_of("nfgan_short")
+    assert twin.weights == plans.WEIGHTS
     for name, letters in (("no_identity", "psax"), ("no_perceptual", "saix"), ("autoencoder", "x")):
-        assert train.plan_of(f"nfgan_{name}") == replace(twin, weights=train.WEIGHTS.only(letters))
+        assert plans.plan_of(f"nfgan_{name}") == replace(twin, weights=plans.WEIGHTS.only(letters))
     for seed in (1, 2):
-        other = train.plan_of(f"nfgan_seed{seed}")
+        other = plans.plan_of(f"nfgan_seed{seed}")
         assert other == replace(twin, training=replace(twin.training, seed=seed))
-    assert train.plan_of("nfgan").config == SHIPPED
+    assert plans.plan_of("nfgan").config == SHIPPED
 
 
 @pytest.mark.parametrize("family", [False, True])
 def test_a_training_in_miniature(pairs, tmp_path, monkeypatch, family):
-    plan = train.Plan(
+    plan = plans.Plan(
         NfganConfig(width=0.1, latent=16),
         LossWeights(1.0, 0.1, 5.0, 1.0, 0.1),
-        replace(train.TRAINING, steps=3, batch_size=4, warmup=1, precision="32-true"),
+        replace(plans.TRAINING, steps=3, batch_size=4, warmup=1, precision="32-true"),
         family=family,
     )
     recipe = train.nfgan_recipe("tiny", "tiny", plan, lambda: pairs, lambda: AUXILIARIES)

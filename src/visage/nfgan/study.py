@@ -12,9 +12,12 @@ from visage.nfgan.errors import NfganError
 from visage.nfgan.family import LossFamily
 from visage.nfgan.networks import Nfgan
 from visage.nfgan.pairs import Pairs, pairs
-from visage.nfgan.train import RECIPES, nfgan_recipe, plan_of
+from visage.nfgan.plans import PLANS, SUBSETS, plan_of, subset_name
+from visage.nfgan.train import RECIPES, nfgan_recipe
 from visage.photos.downloads import cache_folder
 from visage.training import Trained, train
+
+__all__ = ["SUBSETS", "history", "subset_name", "trained", "trained_family", "training_seconds"]
 
 _FAST_STEPS, _FAST_BATCH, _FAST_PEOPLE, _FAST_WIDTH = 4, 4, 3, 0.25
 
@@ -61,7 +64,7 @@ def training_seconds(name: str, profile: Profile) -> float:
 
 @lru_cache(maxsize=40)
 def _run(name: str, profile: Profile) -> Trained:
-    if name not in RECIPES or name == "nfgan_light_cnn":
+    if name not in PLANS:
         raise NfganError(f"no generator is called {name!r}; `visage train --list` names them")
     if profile == "full":
         # What `visage train` left is taken up; else the run is kept with what else is remembered.
