@@ -31,6 +31,7 @@ from visage.nfgan.algorithm import Auxiliaries
 from visage.nfgan.family import LossFamily
 from visage.nfgan.identity_network import LightCnn4
 from visage.nfgan.losses import TERMS, pixel_loss
+from visage.nfgan.measures import laplacian_energy
 from visage.nfgan.networks import Nfgan, NfganConfig
 from visage.nfgan.perceptual import load_perceptual
 from visage.nfgan.symmetry import symmetry_loss
@@ -118,6 +119,15 @@ def test_packed_faces_are_what_the_page_unpacks(people, run_js):
     )
     found = torch.tensor(run_js(script, pack_faces(people.inputs)))
     torch.testing.assert_close(found, people.inputs.flatten(1), atol=1e-6, rtol=0)
+
+
+def test_the_page_s_sharpness_is_the_measures(people, run_js):
+    script = (
+        'import { unpackFaces, laplacianEnergy } from "./grey_faces.js";\n'
+        "console.log(JSON.stringify(unpackFaces(given).map(laplacianEnergy)));"
+    )
+    found = torch.tensor(run_js(script, pack_faces(people.inputs)))
+    torch.testing.assert_close(found, laplacian_energy(people.inputs), rtol=1e-4, atol=1e-9)
 
 
 def test_presets_name_subsets_and_the_first_is_all(family):

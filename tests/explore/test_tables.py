@@ -66,3 +66,20 @@ def test_markup_is_escaped():
 )
 def test_numbers_are_short(value, text):
     assert tables._number(value) == text
+
+
+def test_a_grid_has_a_cell_for_each_measure_of_each_row():
+    rows = (
+        Row("error_ours", None, 0.25, "", "lower", 4),
+        Row("share_ours", None, 0.5, "fraction", None, 4),
+        Row("error_theirs", None, 2.0, "", "lower", 4),
+    )
+    grid = tables.grid_table(
+        result(rows=rows),
+        {"ours": "Ours <b>", "theirs": "Theirs", "nobodys": "Nobody's"},
+        {"error": "error", "share": "share"},
+    )
+    assert '<th scope="row">Ours &lt;b&gt;</th><td>0.25</td><td>50.00%</td>' in grid.html
+    assert '<th scope="row">Theirs</th><td>2</td><td></td>' in grid.html
+    assert "Nobody" not in grid.html
+    assert "Ours <b>: 0.25, 50.00%" in repr(grid)

@@ -84,4 +84,4 @@ def forgeries(network: torch.nn.Module, inputs: Tensor) -> dict[str, Tensor]:
     family = load_family()
     with torch.inference_mode():
         blurred = family(inputs, torch.tensor([weights_of("x", family)] * len(inputs)))
-    return {"made by all five losses": normalized(network, inputs), "made for pixels": blurred}
+    return {"all five losses": normalized(network, inputs), "pixels alone": blurred}

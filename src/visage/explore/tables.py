@@ -46,16 +46,51 @@ def result_table(result: ledger.Result, names: Mapping[str, str] | None = None) 
         lines.append(f"  {label}: {ours}" + (f" (published: {paper})" if paper else ""))
     titles = ("measured", *(["published"] if published else []), "ours", "n")
     header = "".join(f"<th>{title}</th>" for title in titles)
-    when = (
-        f"Profile {result.profile}, seed {result.seed}, {result.seconds:.0f} s on {result.device}"
-    )
     html = (
         '<div class="visage-result"><table class="table"><thead><tr>'
         f"{header}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
         f"<p>Repeat it: <code>visage reproduce {escape(result.id)}</code>. "
-        f"{escape(when)}.</p></div>"
+        f"{escape(_when(result))}.</p></div>"
     )
     return Markup(html, "\n".join(lines))
+
+
+def grid_table(
+    result: ledger.Result, rows: Mapping[str, str], columns: Mapping[str, str]
+) -> Markup:
+    """Set a ledger entry's rows as a grid: the entry `<column>_<row>` in each cell.
+
+    Args:
+        result: from `ledger.read`.
+        rows: ends of names, and what to call each; those of which nothing is known are left out.
+        columns: beginnings of names, and what to call each.
+    """
+    by_name = {row.name: row for row in result.rows}
+    body, lines = [], [f"{result.id}: {result.claim}"]
+    for tail, label in rows.items():
+        found = [by_name.get(f"{head}_{tail}") for head in columns]
+        if not any(found):
+            continue
+        cells = ["" if row is None else _amount(row.ours, row.unit) for row in found]
+        body.append(
+            f'<tr><th scope="row">{escape(label)}</th>'
+            + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+            + "</tr>"
+        )
+        lines.append(f"  {label}: " + ", ".join(cells))
+    header = "".join(f'<th scope="col">{escape(title)}</th>' for title in ("", *columns.values()))
+    html = (
+        '<div class="visage-result"><div style="overflow-x:auto"><table class="table"><thead><tr>'
+        f"{header}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        f"<p>Repeat it: <code>visage reproduce {escape(result.id)}</code>. "
+        f"{escape(_when(result))}.</p></div>"
+    )
+    return Markup(html, "\n".join(lines))
+
+
+def _when(result: ledger.Result) -> str:
+    seconds = f"{result.seconds:.0f} s"
+    return f"Profile {result.profile}, seed {result.seed}, {seconds} on {result.device}"
 
 
 def protocol(result: ledger.Result) -> Markup:

@@ -38,7 +38,7 @@ function render({ model, el }) {
   const real = unpackFaces(model.get("real"));
   const forgers = model.get("forgers").map(({ key, name, faces }) => ({ key, name, faces: unpackFaces(faces) }));
   const bench = Math.min(8, real.length); // people who may be changed
-  const sources = [{ key: "real", name: "real", faces: real }, ...forgers];
+  const sources = [{ key: "real", name: "real", faces: real }, ...forgers.map((one) => ({ ...one, name: `made by ${one.name}` }))];
   const start = { ...NO_EDIT, person: 0, source: "real" };
   const state = { ...start, ...model.get("values") };
   const status = html("p", { class: "vx-status", role: "status" });

@@ -36,16 +36,17 @@ export function unstackFaces(data) {
   return Array.from({ length: data.length / FACE_PIXELS }, (_, i) => data.slice(i * FACE_PIXELS, (i + 1) * FACE_PIXELS));
 }
 
-// Energy of the discrete Laplacian inside the picture: what blur takes away. Ours over the truth's is a sharpness.
+// Energy of the discrete Laplacian of the inner face: what blur takes away. Ours over the truth's is a sharpness.
+const [INNER_START, INNER_END] = [12, 52]; // as visage.nfgan.measures
 export function laplacianEnergy(face) {
   let sum = 0;
-  for (let y = 1; y < FACE_SIZE - 1; y++) {
-    for (let x = 1; x < FACE_SIZE - 1; x++) {
+  for (let y = INNER_START + 1; y < INNER_END - 1; y++) {
+    for (let x = INNER_START + 1; x < INNER_END - 1; x++) {
       const i = y * FACE_SIZE + x;
       sum += (4 * face[i] - face[i - 1] - face[i + 1] - face[i - FACE_SIZE] - face[i + FACE_SIZE]) ** 2;
     }
   }
-  return sum / (FACE_SIZE - 2) ** 2;
+  return sum / (INNER_END - INNER_START - 2) ** 2;
 }
 
 // The numbers of a buffer that a kernel sent.

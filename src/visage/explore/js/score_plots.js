@@ -18,7 +18,7 @@ export function scoreScale() {
   const track = html("div", { class: "vx-score", "aria-hidden": "true" }, mark, needle);
   const ends = html("div", { class: "vx-score-ends" }, html("span", {}, "made"), html("span", {}, "real"));
   return {
-    root: html("div", {}, words, track, ends),
+    root: html("div", { class: "vx-scale" }, words, track, ends),
     show(score, reference) {
       words.replaceChildren(html("strong", {}, percent(score)), score >= 0.5 ? " takes it for a real normal face" : " takes it for a made one");
       words.classList.toggle("vx-is-different", score < 0.5);
