@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from visage.nfgan.family import FamilyPlayers, LossFamily, WeightRange
+from visage.nfgan.family import FamilyPlayers, LossFamily, WeightRange, balanced
 from visage.nfgan.losses import TERMS, LossError, LossWeights
 from visage.nfgan.networks import Nfgan, NfganConfig
 
@@ -24,25 +24,36 @@ def faces(count=3):
 def test_weights_are_drawn_in_their_ranges():
     within = WeightRange(MIDDLE, factor=4.0, off=0.4)
     drawn = torch.stack([within.draw(np.random.default_rng(seed)) for seed in range(600)])
-    assert (drawn > 0).any(1).all()
-    for column, name in enumerate(TERMS):
-        middle, on = getattr(MIDDLE, name), drawn[:, column] > 0
-        assert 0.6 < on.float().mean() < 0.75  # 60 % and the one that is always kept
-        relative = drawn[on, column] / middle
-        assert relative.min() >= 1 / 4 - 1e-6
-        assert relative.max() <= 4 + 1e-6
-        assert abs(relative.log().mean()) < 0.15
+    relative, on = drawn / torch.tensor(within.centre()), drawn > 0
+    assert on.any(1).all()
+    # 60 % and the one that is always kept.
+    assert ((on.float().mean(0) > 0.6) & (on.float().mean(0) < 0.75)).all()
+    assert torch.allclose(relative.sum(1) / on.sum(1), torch.ones(600))
+    ratios = torch.where(on, relative, torch.nan)
+    spread = ratios.nan_to_num(0).amax(1) / ratios.nan_to_num(1e9).amin(1)
+    assert 10 < spread.max() <= 16.001
     assert torch.equal(within.draw(np.random.default_rng(1)), drawn[1])
+
+
+def test_only_ratios_count():
+    centre = torch.tensor(WeightRange(MIDDLE).centre())
+    weights = torch.tensor([[2.0, 0.0, 4.0, 1.0, 30.0], [0.0, 0.0, 0.0, 0.0, 0.1]])
+    assert torch.allclose(balanced(7 * weights, centre), balanced(weights, centre))
+    assert torch.allclose(balanced(weights, centre)[1], torch.tensor([0, 0, 0, 0, 10.0]))
+    network = family()
+    some = network(faces(2), weights)
+    assert torch.allclose(network(faces(2), 7 * weights), some, atol=1e-5)
 
 
 def test_the_code_is_the_logarithm_and_what_is_on():
     conditional = family().encoder
-    middle = torch.tensor(WeightRange(MIDDLE).centre())
-    weights = torch.stack([middle, middle * 4, middle / 4 * torch.tensor([1, 1, 1, 1, 0.0])])
+    centre = torch.tensor(WeightRange(MIDDLE).centre())
+    weights = torch.stack([centre, centre * 9, centre * torch.tensor([0.5, 1.5, 0, 0, 0])])
     code = conditional.code(weights)
     assert torch.allclose(code[0], torch.tensor([0.0] * 5 + [1.0] * 5), atol=1e-6)
-    assert torch.allclose(code[1], torch.ones(10))
-    assert torch.allclose(code[2], torch.tensor([-1.0] * 4 + [0.0] + [1.0] * 4 + [0.0]))
+    assert torch.allclose(code[1], code[0], atol=1e-6)
+    halves = torch.tensor([0.5, 1.5]).log() / torch.tensor(4.0).log()
+    assert torch.allclose(code[2], torch.tensor([*halves, 0, 0, 0, 1, 1, 0, 0, 0]), atol=1e-6)
 
 
 def test_it_generates_and_listens():
@@ -51,7 +62,8 @@ def test_it_generates_and_listens():
     found = network(faces(), middle)
     assert found.shape == (3, 1, 64, 64)
     assert 0 <= found.min() < found.max() <= 1
-    assert not torch.allclose(found, network(faces(), middle * 3))
+    tilted = middle * torch.tensor([3.0, 1, 1, 1, 0.3])
+    assert not torch.allclose(found, network(faces(), tilted))
     # One face's weights are nothing to another's.
     mixed = middle.clone()
     mixed[1] = 0.0

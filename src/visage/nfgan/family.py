@@ -4,6 +4,9 @@ Dosovitskiy and Djolonga, "You Only Train Once: Loss-Conditional Training of Dee
 2020): train with weights drawn at random, show the network the weights, and afterwards choose them.
 The weights enter as a scale and an offset of each normalised map (FiLM, Perez et al. 2018), in the
 encoder, the decoder and the discriminator; a weight may also be 0, a loss that was never there.
+
+Only ratios of weights say which face is best, so all five are first scaled together (`balanced`);
+else a face with large weights would teach a hundred times as much as one with small ones.
 """
 
 from __future__ import annotations
@@ -50,7 +53,28 @@ class WeightRange:
         powers = random.uniform(-1, 1, len(TERMS))
         kept = random.random(len(TERMS)) >= self.off
         kept[random.integers(len(TERMS))] = True
-        return torch.tensor(kept * self.centre() * self.factor**powers, dtype=torch.float32)
+        centre = torch.tensor(self.centre())
+        drawn = torch.tensor(kept * self.factor**powers, dtype=torch.float32) * centre
+        return balanced(drawn[None], centre)[0]
+
+
+def balanced(weights: Tensor, centre: Tensor) -> Tensor:
+    """Scale each face's weights so that those that are on are, on average, their middles.
+
+    Args:
+        weights: (B, 5), 0 or more.
+        centre: (5,), the middle of each weight's range.
+
+    Returns:
+        (B, 5), in the same ratios; zeros stay zeros.
+
+    >>> balanced(torch.tensor([[3.0, 0.0], [2.0, 60.0]]), torch.tensor([1.0, 10.0]))
+    tensor([[ 1.0000,  0.0000],
+            [ 0.5000, 15.0000]])
+    """
+    relative = weights / centre
+    count = (weights > 0).sum(1, keepdim=True)
+    return weights * count / relative.sum(1, keepdim=True).clamp(min=1e-12)
 
 
 class Conditional(nn.Module):
@@ -78,8 +102,9 @@ class Conditional(nn.Module):
         return self.network(x, self.read(self.code(weights)).split(self.widths, 1))
 
     def code(self, weights: Tensor) -> Tensor:
-        """Weights (B, 5) as logarithms, −1 to 1 over their ranges, and which are on: (B, 10)."""
+        """Weights (B, 5), balanced: their logarithms, by that of the factor, and which are on."""
         on = (weights > 0).float()
+        weights = balanced(weights, self.centre)
         relative = torch.where(weights > 0, weights, self.centre) / self.centre
         return torch.cat([relative.log() / self.factor.log(), on], 1)
 
@@ -120,7 +145,10 @@ class LossFamily(nn.Module):
         return self.decoder(self.encoder(faces, weights), weights)
 
     def ranges(self) -> dict[str, tuple[float, float, float]]:
-        """Of each of the five losses: smallest, middle and largest weight that was trained."""
+        """Of each of the five losses: smallest, middle and largest weight that it was drawn from.
+
+        Multiplying all five by the same number changes nothing.
+        """
         centre, factor = self.encoder.centre.tolist(), float(self.encoder.factor)
         return {
             name: (middle / factor, middle, middle * factor)
