@@ -8,7 +8,6 @@ from visage.nfgan import expression_study
 from visage.nfgan.errors import ExpressionError
 from visage.nfgan.expression_network import ExpressionNetworkConfig
 from visage.nfgan.expression_study import (
-    ARMS,
     Division,
     Validated,
     cross_validated,
@@ -16,10 +15,12 @@ from visage.nfgan.expression_study import (
     paired_margin,
 )
 from visage.nfgan.expression_training import RecognitionConfig
+from visage.nfgan.folds import splits
 from visage.nfgan.networks import Nfgan
+from visage.nfgan.preprocessing import preprocess
 from visage.nfgan.sittings import ExpressionFaces
 
-CONFIG = RecognitionConfig(network=ExpressionNetworkConfig(classes=2, channels=(4, 4, 4, 4)))
+CONFIG = RecognitionConfig(network=ExpressionNetworkConfig(classes=2, channels=(4, 4, 4)))
 CONFIG = replace(CONFIG, training=replace(CONFIG.training, steps=2, batch_size=2))
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -47,10 +48,10 @@ def validated(right, subjects):
 
 def test_neutral_faces_of_each_arm():
     made = faces()
-    assert neutral_faces(made, "baseline", None) is None
-    own = neutral_faces(made, "true_neutral", None)
+    assert neutral_faces(made, "none") is None
+    own = neutral_faces(made, "true")
     assert torch.allclose(own[:, 0, 0, 0] * 255, 10 * (made.subjects + 1.0))
-    other = neutral_faces(made, "other_neutral", None)
+    other = neutral_faces(made, "other")
     assert not (other[:, 0, 0, 0] == own[:, 0, 0, 0]).any()
     generated = neutral_faces(made, "generated", Nfgan().eval())
     assert generated.shape == own.shape
@@ -58,9 +59,9 @@ def test_neutral_faces_of_each_arm():
     assert generated.max() <= 1
     assert not torch.equal(generated[0], generated[1])
     with pytest.raises(ExpressionError, match="generator"):
-        neutral_faces(made, "generated", None)
+        neutral_faces(made, "generated")
     with pytest.raises(ExpressionError, match="choose among"):
-        neutral_faces(made, "mean", None)
+        neutral_faces(made, "mean")
 
 
 def test_nobody_is_learned_from_and_tested(tmp_path, monkeypatch):
@@ -77,7 +78,7 @@ def test_nobody_is_learned_from_and_tested(tmp_path, monkeypatch):
         return torch.zeros(len(crops), dtype=torch.int64)
 
     monkeypatch.setattr(expression_study, "recognised", looked)
-    found = cross_validated(made, None, Division(4, (0, 5)), CONFIG, tmp_path)
+    found = cross_validated(made, None, "in_tuplet", Division(4, (0, 5)), CONFIG, tmp_path)
     assert found.seen.shape == (2, 12)
     assert (found.seen == 0).all()  # every face was looked at
     assert tested == [3] * 8
@@ -89,20 +90,54 @@ def test_nobody_is_learned_from_and_tested(tmp_path, monkeypatch):
 
 def test_what_was_said_is_kept(tmp_path, monkeypatch):
     made, division = faces(), Division(2, (0,))
-    first = cross_validated(made, None, division, CONFIG, tmp_path)
+    first = cross_validated(made, None, "in_tuplet", division, CONFIG, tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
-    with_neutral = neutral_faces(made, "true_neutral", None)
-    cross_validated(made, with_neutral, division, CONFIG, tmp_path)
+    with_neutral = neutral_faces(made, "true")
+    cross_validated(made, with_neutral, "in_tuplet", division, CONFIG, tmp_path)
     assert len(list(tmp_path.iterdir())) == 4  # other pictures, other networks
+    cross_validated(made, with_neutral, "beside", division, CONFIG, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 6
 
     def refuse(*arguments):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(expression_study, "train_expressions", refuse)
-    again = cross_validated(made, None, division, CONFIG, tmp_path)
+    again = cross_validated(made, None, "in_tuplet", division, CONFIG, tmp_path)
     assert torch.equal(first.seen, again.seen)
     with pytest.raises(AssertionError, match="again"):
-        cross_validated(made, None, division, replace(CONFIG, gap=3.0), tmp_path)
+        cross_validated(made, None, "in_tuplet", division, replace(CONFIG, gap=3.0), tmp_path)
+
+
+def test_neutral_faces_go_where_they_should(tmp_path, monkeypatch):
+    made, given = faces(), []
+
+    def remember(data, config, folder):
+        given.append((data, config))
+
+    monkeypatch.setattr(expression_study, "train_expressions", remember)
+    monkeypatch.setattr(
+        expression_study,
+        "recognised",
+        lambda network, crops: given.append(crops) or torch.zeros(len(crops), dtype=torch.int64),
+    )
+    neutral = made.images.flip(0).float() / 255
+    plain = preprocess(made.images.float() / 255, training=True)
+    wanted = preprocess(neutral, training=True)
+    one = Division(2, (0,))
+    learned = next(splits(made.subjects, 2, 0))[0]
+    cross_validated(made, neutral, "in_tuplet", one, CONFIG, tmp_path)
+    (data, config), crops = given[:2]
+    assert config.network.inputs == 1
+    assert torch.equal(data.neutral, wanted[learned])
+    assert torch.equal(data.crops, plain[learned])
+    assert crops.shape[1] == 1
+    given.clear()
+    cross_validated(made, neutral, "beside", one, CONFIG, tmp_path)
+    (data, config), crops = given[:2]
+    assert config.network.inputs == 2
+    assert data.neutral is None
+    assert torch.equal(data.crops, torch.cat([plain, wanted], 2)[learned])
+    assert crops.shape[1] == 2
 
 
 def test_confusion_by_a_naive_loop():
@@ -155,4 +190,3 @@ def test_margins_need_the_same_faces():
     with pytest.raises(ExpressionError, match="same faces"):
         paired_margin([(a, b)])
     assert paired_margin([(a, a)]) == expression_study.Margin(0, 0, 0)
-    assert set(ARMS) == {"baseline", "generated", "true_neutral", "other_neutral"}

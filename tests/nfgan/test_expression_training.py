@@ -15,8 +15,7 @@ from visage.nfgan.expression_training import (
 from visage.nfgan.expression_tuplets import ExpressionCrops, TupletStream
 from visage.nfgan.tuplet import tuplet_cluster_loss
 
-CONFIG = RecognitionConfig(network=ExpressionNetworkConfig(classes=3, channels=(4, 4, 8, 8)))
-CONFIG = replace(CONFIG, training=replace(CONFIG.training, precision="32-true"))
+CONFIG = RecognitionConfig(network=ExpressionNetworkConfig(classes=3, channels=(4, 8, 8)))
 
 
 def patterns(count=36, noise=0.3):
@@ -35,7 +34,7 @@ def patterns(count=36, noise=0.3):
 def test_shapes_and_configuration():
     network = ExpressionNetwork(ExpressionNetworkConfig(classes=6, features=16))
     logits, features = network(torch.zeros(3, 1, 60, 60))
-    assert logits.shape == (3, 7)
+    assert logits.shape == (3, 6)
     assert features.shape == (3, 16)
     with pytest.raises(ExpressionError, match="expected"):
         network(torch.zeros(3, 1, 64, 64))
@@ -74,7 +73,7 @@ def test_neutral_face_is_one_more_negative():
     terms = TwoBranchLoss(config)(network, batch, torch.Generator())[1]
     points = network(batch["faces"].flatten(0, 1)).features
     rest = network(batch["neutral"]).features
-    points, rest = CONFIG.placed(points).view(4, -1, points.shape[1]), CONFIG.placed(rest)
+    points = points.view(4, -1, points.shape[1])
     count = CONFIG.tuplets.positives
     negatives = torch.cat([points[:, count:], rest[:, None]], 1)
     wanted = tuplet_cluster_loss(points[:, :count], negatives, network.threshold, config.gap)
@@ -95,13 +94,6 @@ def test_learns_what_can_be_learned(tmp_path):
     again = train_expressions(data[data.subjects < 9], config, tmp_path / "b")
     same = zip(network.state_dict().values(), again.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in same)
-
-
-def test_rest_is_never_recognised():
-    network = ExpressionNetwork(CONFIG.network).eval()
-    torch.nn.init.constant_(network.classify.bias, 0)
-    network.classify.bias.data[-1] = 100
-    assert recognised(network, patterns().crops[:, 0]).max() < 3
 
 
 def test_bad_labels_and_seeds(tmp_path):

@@ -44,7 +44,7 @@ class ExpressionClassifier(nn.Module):
     def __init__(self):
         super().__init__()
         self.network = ExpressionNetwork(
-            ExpressionNetworkConfig(classes=len(NAMES) - 1, channels=(24, 48, 96, 128))
+            ExpressionNetworkConfig(classes=len(NAMES), channels=(32, 64, 128))
         )
 
     def forward(self, crops: Tensor) -> Tensor:
@@ -161,7 +161,7 @@ def _card(trained: Trained) -> Card:
     return Card(
         task=(
             "Says which of eight expressions (neutral among them) a grey 64-pixel face shows. "
-            "Four convolutions and the softmax branch of the expression network; the metric "
+            "Three convolutions and the softmax branch of the expression network; the metric "
             "branch is not trained."
         ),
         data=(

@@ -1,7 +1,7 @@
 """A compact network with two fully connected branches: one says what, the other how far.
 
 The branches are those of 2B(N+M)Softmax (Liu et al. 2017; `visage.nfgan.tuplet`). Their trunk is an
-Inception network of millions of weights, pre-trained on other photographs; ours is four
+Inception network of millions of weights, pre-trained on other photographs; ours is three
 convolutions, trained from nothing on a few hundred faces in seconds, on a processor.
 """
 
@@ -25,17 +25,17 @@ _GROUPS = 4
 class ExpressionNetworkConfig:
     """The shape of an `ExpressionNetwork`."""
 
-    classes: int = 7  # expressions, without rest
+    classes: int = 7
     inputs: int = 1  # 2 where a neutral face lies beside the query
-    channels: tuple[int, ...] = (16, 32, 48, 64)  # of the convolutions, each of stride 2
+    channels: tuple[int, ...] = (16, 32, 64)  # of the convolutions
     features: int = 32  # of the metric branch: quadratic in the adaptive threshold
     dropout: float = 0.2  # before both branches; a few hundred faces are soon learned by heart
 
     def __post_init__(self):
-        if self.classes < 2 or self.features < 1 or len(self.channels) != 4:
+        if self.classes < 2 or self.features < 1 or len(self.channels) != 3:
             raise ExpressionError(
                 f"{self.classes} classes, {self.features} features, {len(self.channels)} "
-                "convolutions; give at least 2 classes, 1 feature, and 4 convolutions"
+                "convolutions; give at least 2 classes, 1 feature, and 3 convolutions"
             )
         if not 0 <= self.dropout < 1:
             raise ExpressionError(f"dropout is {self.dropout}; give 0 or more, below 1")
@@ -44,7 +44,7 @@ class ExpressionNetworkConfig:
 class Branches(NamedTuple):
     """What the two branches say of B faces."""
 
-    logits: Tensor  # (B, classes + 1), of the softmax branch; the last is for a face at rest
+    logits: Tensor  # (B, classes), of the softmax branch
     features: Tensor  # (B, features), of the metric branch
 
 
@@ -52,30 +52,28 @@ class ExpressionNetwork(nn.Module):
     """Standardised grey crops (B, inputs, 60, 60) to expression logits and metric features.
 
     Group normalisation, not batch normalisation: what a face is taken for must not depend on
-    whether generated faces were in the batches of the training. The softmax branch always has an
-    output for faces at rest, so that networks that learn with them and without have one shape.
+    whether generated faces were in the batches of the training.
 
     >>> import torch
     >>> network = ExpressionNetwork(ExpressionNetworkConfig(classes=6))
     >>> [tuple(part.shape) for part in network(torch.zeros(2, 1, 60, 60))]
-    [(2, 7), (2, 32)]
+    [(2, 6), (2, 32)]
     """
 
     def __init__(self, config: ExpressionNetworkConfig | None = None):
         super().__init__()
         self.config = config = config or ExpressionNetworkConfig()
         self._takes = (config.inputs, CROP, CROP)
-        a, b, c, d = config.channels
+        a, b, c = config.channels
         self.trunk = nn.Sequential(
-            _convolution(config.inputs, a, 5),  # 30
-            _convolution(a, b, 3),  # 15
-            _convolution(b, c, 3),  # 8
-            _convolution(c, d, 3),  # 4
+            _convolution(config.inputs, a, 7, 3),  # 20
+            _convolution(a, b, 3, 2),  # 10
+            _convolution(b, c, 3, 2),  # 5
             nn.Flatten(),
             nn.Dropout(config.dropout),
         )
-        self.classify = nn.Linear(16 * d, config.classes + 1)
-        self.measure = nn.Linear(16 * d, config.features)
+        self.classify = nn.Linear(25 * c, config.classes)
+        self.measure = nn.Linear(25 * c, config.features)
         self.threshold = AdaptiveThreshold(config.features)
 
     def forward(self, crops: Tensor) -> Branches:
@@ -89,9 +87,9 @@ class ExpressionNetwork(nn.Module):
         return Branches(self.classify(seen), self.measure(seen))
 
 
-def _convolution(before: int, after: int, kernel: int) -> nn.Sequential:
+def _convolution(before: int, after: int, kernel: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(before, after, kernel, stride=2, padding=kernel // 2, bias=False),
+        nn.Conv2d(before, after, kernel, stride, padding=kernel // 2, bias=False),
         nn.GroupNorm(_GROUPS, after),
         nn.ReLU(),
     )

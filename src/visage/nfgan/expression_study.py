@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -27,10 +27,20 @@ from visage.nfgan.pairs import kept
 from visage.nfgan.preprocessing import preprocess
 from visage.nfgan.sittings import ExpressionFaces
 
-Arm = Literal["baseline", "generated", "true_neutral", "other_neutral"]
-"""Which face joins a tuplet as one more negative: none, the generator's of the query itself, the
-true neutral face of the query's person, or that of somebody else."""
-ARMS: tuple[Arm, ...] = get_args(Arm)
+Neutral = Literal["none", "generated", "true", "other"]
+"""Whose neutral face: nobody's, the generator's of the query itself, the true one of the query's
+person, or the true one of somebody else."""
+Place = Literal["in_tuplet", "beside"]
+"""Where it goes: into the query's tuplet, as one more negative, in training only (the paper's way);
+or beside the query, as a second channel, in training and in testing (ours)."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to recognise expressions."""
+
+    neutral: Neutral = "none"
+    place: Place = "in_tuplet"
 
 
 @dataclass(frozen=True)
@@ -73,30 +83,34 @@ class Validated:
         return counts / counts.sum(1, keepdim=True).clamp(min=1)
 
 
-def neutral_faces(faces: ExpressionFaces, arm: Arm, generator: nn.Module | None) -> Tensor | None:
-    """The neutral face that joins the tuplet of each picture.
+def neutral_faces(
+    faces: ExpressionFaces, kind: Neutral, generator: nn.Module | None = None
+) -> Tensor | None:
+    """The neutral face that goes with each picture.
 
     Args:
         faces: N pictures.
-        arm: which kind.
+        kind: whose.
         generator: of normalized faces; used by "generated" alone.
 
     Returns:
-        (N, 1, 64, 64) in [0, 1], or None for "baseline".
+        (N, 1, 64, 64) in [0, 1], or None for "none".
 
     Raises:
-        ExpressionError: the arm is unknown, or there is no generator for it.
+        ExpressionError: the kind is unknown, or there is no generator for it.
     """
-    if arm == "baseline":
+    if kind == "none":
         return None
-    if arm == "generated":
+    if kind == "generated":
         if generator is None:
             raise ExpressionError("generated neutral faces need a generator")
         return normalized(generator, faces.images)
-    if arm not in ARMS:
-        raise ExpressionError(f"no arm {arm!r}; choose among {', '.join(ARMS)}")
+    if kind not in get_args(Neutral):
+        raise ExpressionError(
+            f"no neutral faces {kind!r}; choose among {', '.join(get_args(Neutral))}"
+        )
     # People have no order, so the next one is as good as anybody.
-    step = int(arm == "other_neutral")
+    step = int(kind == "other")
     rows = (faces.subjects + step) % len(faces.neutral)
     return faces.neutral[rows].float() / 255
 
@@ -104,6 +118,7 @@ def neutral_faces(faces: ExpressionFaces, arm: Arm, generator: nn.Module | None)
 def cross_validated(
     faces: ExpressionFaces,
     neutral: Tensor | None,
+    place: Place,
     division: Division,
     config: RecognitionConfig,
     folder: Path,
@@ -112,21 +127,15 @@ def cross_validated(
 
     Args:
         faces: N pictures of S people.
-        neutral: (N, 1, 64, 64) in [0, 1], one more negative for each query, or None.
+        neutral: (N, 1, 64, 64) in [0, 1], or None.
+        place: where the neutral faces go.
         division: into parts that share nobody.
-        config: how expressions are learned.
+        config: how expressions are learned; classes and inputs follow from the faces.
         folder: keeps what each network said, so that an interrupted study goes on.
     """
-    pictures = faces.images.float() / 255
-    crops, centres = (preprocess(pictures, training=training) for training in (True, False))
-    beside = None
-    if neutral is not None:
-        beside = preprocess(neutral, training=True)
-        if config.network.inputs == 2:
-            crops = torch.cat([crops, beside], 2)
-            centres = torch.cat([centres, preprocess(neutral, training=False)], 1)
-            beside = None
-    crops = ExpressionCrops(crops, faces.labels, faces.subjects, beside)
+    crops, centres = _prepared(faces, neutral, place)
+    shape = replace(config.network, classes=len(faces.names), inputs=centres.shape[1])
+    config = replace(config, network=shape)
     key = _digest(crops, config)
     seen = torch.full((len(division.seeds), len(faces)), -1)
     for row, seed in enumerate(division.seeds):
@@ -140,6 +149,19 @@ def cross_validated(
             path = folder / f"{key}-{division.folds}-{seed}-{fold}.safetensors"
             seen[row, tested] = kept(path, said)["seen"]
     return Validated(seen, faces.labels, faces.subjects, faces.names)
+
+
+def _prepared(
+    faces: ExpressionFaces, neutral: Tensor | None, place: Place
+) -> tuple[ExpressionCrops, Tensor]:
+    """What to learn from, and the centres (N, inputs, 60, 60) to test on."""
+    pictures = faces.images.float() / 255
+    crops, centres = (preprocess(pictures, training=training) for training in (True, False))
+    joins = None if neutral is None else preprocess(neutral, training=True)
+    if neutral is not None and place == "beside":
+        crops, joins = torch.cat([crops, joins], 2), None
+        centres = torch.cat([centres, preprocess(neutral, training=False)], 1)
+    return ExpressionCrops(crops, faces.labels, faces.subjects, joins), centres
 
 
 def _digest(crops: ExpressionCrops, config: RecognitionConfig) -> str:

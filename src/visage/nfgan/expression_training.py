@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional
 
 from visage.checkpoints import Card
 from visage.nfgan.errors import ExpressionError
@@ -22,7 +21,6 @@ TRAINING = TrainingConfig(
     learning_rate=3e-3,
     warmup=20,
     weight_decay=0.05,
-    precision="bf16-mixed",
     checkpoint_every=10_000,  # a fold is trained in seconds
     log_every=50,
 )
@@ -34,16 +32,9 @@ class RecognitionConfig:
 
     network: ExpressionNetworkConfig = field(default_factory=ExpressionNetworkConfig)
     tuplets: TupletConfig = field(default_factory=TupletConfig)
-    balance: float = 1.0  # weight of the metric branch beside the softmax branch; 0 leaves it out
+    balance: float = 0.03  # weight of the metric branch; 0 leaves it out, 1 costs accuracy here
     gap: float = 2.0  # between positives and negatives: hinges at 1, as in a support vector machine
-    radius: float = 0.0  # of the sphere that features lie on; 0 leaves them where they are
-    neutral_class: bool = False  # whether neutral faces are a class of the softmax branch, too
     training: TrainingConfig = TRAINING
-
-    def placed(self, features: Tensor) -> Tensor:
-        """Features (B, D) where distances are measured."""
-        features = features.float()
-        return self.radius * functional.normalize(features, dim=1) if self.radius else features
 
 
 @dataclass(frozen=True)
@@ -65,7 +56,7 @@ class TwoBranchLoss:
         if neutral is not None:
             together = torch.cat([together, neutral])
         found = network(together)
-        points = self.config.placed(found.features)
+        points = found.features.float()
         features = points[: count * each].unflatten(0, (count, each))
         positives = features[:, : self.config.tuplets.positives]
         negatives = features[:, self.config.tuplets.positives :]
@@ -73,9 +64,6 @@ class TwoBranchLoss:
             negatives = torch.cat([negatives, points[count * each :, None]], 1)
         tuplets = tuplet_cluster_loss(positives, negatives, network.threshold, self.config.gap)
         logits, labels = found.logits[: count * each], labels.flatten()
-        if neutral is not None and self.config.neutral_class:
-            logits = found.logits
-            labels = torch.cat([labels, labels.new_full((count,), logits.shape[1] - 1)])
         loss = joint_loss(logits, labels, tuplets, self.config.balance)
         right = logits.argmax(1) == labels
         return loss, {"tuplets": tuplets.mean(), "accuracy": right.float().mean()}
@@ -112,7 +100,7 @@ def train_expressions(
 @torch.no_grad()
 def recognised(network: ExpressionNetwork, crops: Tensor, batch: int = 256) -> Tensor:
     """Expressions (N,) int64 of central crops (N, 1, 60, 60), by the softmax branch alone."""
-    parts = [network(part).logits[:, :-1].argmax(1) for part in crops.split(batch)]
+    parts = [network(part).logits.argmax(1) for part in crops.split(batch)]
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64)
 
 
