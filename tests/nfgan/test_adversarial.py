@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from visage.nfgan.adversarial import (
-    AdversarialError,
     discriminator_accuracy,
     discriminator_loss,
     generator_loss,
 )
+from visage.nfgan.errors import AdversarialError
 
 
 def draw(*shape, seed=0):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from visage.nfgan.errors import LossError
 from visage.nfgan.family import FamilyPlayers, LossFamily, WeightRange, balanced
-from visage.nfgan.losses import TERMS, LossError, LossWeights
+from visage.nfgan.losses import TERMS, LossWeights
 from visage.nfgan.networks import Nfgan, NfganConfig
 
 MIDDLE = LossWeights(perceptual=2.0, identity=0.5, pixel=10.0, symmetry=1.0, adversarial=4.0)

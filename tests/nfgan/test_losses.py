@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from visage.nfgan.errors import LossError
 from visage.nfgan.losses import (
     LETTERS,
     TERMS,
-    LossError,
     LossWeights,
     identity_loss,
     perceptual_loss,

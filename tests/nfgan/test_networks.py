@@ -4,13 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import NetworkError, NfganError
 from visage.nfgan.networks import (
     SHIPPED,
     Decoder,
     Discriminator,
     Encoder,
-    NetworkError,
     Nfgan,
     NfganConfig,
     normalized,

@@ -4,12 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import NfganError, PerceptualError
 from visage.nfgan.frame import to_chips
 from visage.nfgan.perceptual import (
     VGG_LAYERS,
     DlibPerceptual,
-    PerceptualError,
     VggPerceptual,
     load_perceptual,
 )

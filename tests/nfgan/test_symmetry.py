@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from visage.faces.camera import rotation_matrix
+from visage.nfgan.errors import SymmetryError
 from visage.nfgan.symmetry import (
-    SymmetryError,
     flip_to_left,
     hidden_right,
     laplacian,

@@ -11,11 +11,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from visage.nfgan.errors import NfganError
-
-
-class AdversarialError(NfganError):
-    """Logits of another shape than a discriminator's."""
+from visage.nfgan.errors import AdversarialError
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:

@@ -13,3 +13,23 @@ class TupletError(NfganError):
 
 class ExpressionError(NfganError):
     """Pictures, labels or settings that expressions cannot be learned from."""
+
+
+class LossError(NfganError):
+    """Faces, maps or weights that no loss can be computed from."""
+
+
+class SymmetryError(NfganError):
+    """Images or landmarks that have no left and right half."""
+
+
+class AdversarialError(NfganError):
+    """Logits of another shape than a discriminator's."""
+
+
+class NetworkError(NfganError):
+    """Settings that describe no network, or codes of another length."""
+
+
+class PerceptualError(NfganError):
+    """A file that holds no network to compare with."""

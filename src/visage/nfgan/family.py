@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from visage.checkpoints import load_into
-from visage.nfgan.losses import TERMS, LossError, LossWeights
+from visage.nfgan.errors import LossError
+from visage.nfgan.losses import TERMS, LossWeights
 from visage.nfgan.networks import Decoder, Discriminator, Encoder, NfganConfig
 
 SHAPE = NfganConfig(width=0.5)

@@ -14,16 +14,12 @@ from typing import Literal
 
 from torch import Tensor
 
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import LossError
 
 TERMS = ("perceptual", "symmetry", "adversarial", "identity", "pixel")
 """The five, in the order in which a subset is named by its letters `LETTERS`."""
 
 LETTERS = "psaix"
-
-
-class LossError(NfganError):
-    """Faces, maps or weights that no loss can be computed from."""
 
 
 @dataclass(frozen=True)

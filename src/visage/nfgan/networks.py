@@ -29,7 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from visage.checkpoints import load_into
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import NetworkError
 from visage.nfgan.frame import check_faces
 
 ENCODER_FILTERS = (32, 64, 128, 256)
@@ -51,10 +51,6 @@ Only `visage.nfgan.family` has any."""
 
 _START = 2  # pixels a side of the decoder's first maps: 64 / 2^5
 _KERNEL, _STRIDE, _PADDING = 3, 2, 1
-
-
-class NetworkError(NfganError):
-    """Settings that describe no network, or codes of another length."""
 
 
 @dataclass(frozen=True)

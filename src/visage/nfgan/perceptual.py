@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import PerceptualError
 from visage.nfgan.frame import check_faces, to_chips
 from visage.recognition.dlib_resnet import DlibResNet
 
@@ -32,10 +32,6 @@ VGG_LAYERS = {"conv1_1": (3, 64), "conv1_2": (64, 64), "conv2_1": (64, 128), "co
 _VGG_SIZE = 224
 _VGG_MEAN = (129.186, 104.762, 93.594)  # of red, green and blue, as published with the network
 _POOLED_BEFORE = ("conv2_1", "conv3_1")
-
-
-class PerceptualError(NfganError):
-    """A file that holds no network to compare with."""
 
 
 class PerceptualNetwork(Protocol):

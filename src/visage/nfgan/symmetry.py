@@ -12,13 +12,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import SymmetryError
 
 _NOSE, _JAW = 30, (0, 16)
-
-
-class SymmetryError(NfganError):
-    """Images or landmarks that have no left and right half."""
 
 
 def symmetry_loss(images: Tensor) -> Tensor:
