@@ -145,14 +145,10 @@ class Algorithm1(nn.Module):
         found: dict[str, Tensor] = {}
         if wanted - _DECODER_ONLY:
             faces = self.players.decoder(latent, *condition)
-            found |= self._comparisons(faces, inputs, targets, wanted)
+            found |= self._for_both(faces, inputs, targets, wanted)
         if wanted & _DECODER_ONLY:
             faces = self.players.decoder(latent.detach(), *condition)
-            if "symmetry" in wanted:
-                found["symmetry"] = symmetry_error(faces, self.weights.symmetry_space)
-            if "adversarial" in wanted:
-                with _judging(self.players.discriminator) as judge:
-                    found["adversarial"] = generator_loss(judge(faces, *condition))
+            found |= self._for_the_decoder(faces, wanted, condition)
         loss = sum((weight[name] * found[name]).mean() for name in TERMS if name in found)
         logged = {name: value.mean() for name, value in found.items()}
         if "adversarial" in wanted:
@@ -166,10 +162,10 @@ class Algorithm1(nn.Module):
             return {name: getattr(self.weights, name) for name in TERMS}
         return dict(zip(TERMS, strengths.unbind(1), strict=True))
 
-    def _comparisons(
+    def _for_both(
         self, faces: Tensor, inputs: Tensor, targets: Tensor, wanted: set[str]
     ) -> dict[str, Tensor]:
-        """The losses that reach encoder and decoder."""
+        """What encoder and decoder learn from: comparisons."""
         found, device = {}, faces.device
         if "perceptual" in wanted:
             network = self._auxiliaries().perceptual.to(device)
@@ -185,6 +181,18 @@ class Algorithm1(nn.Module):
             )
         if "pixel" in wanted:
             found["pixel"] = pixel_loss(faces, targets)
+        return found
+
+    def _for_the_decoder(
+        self, faces: Tensor, wanted: set[str], condition: tuple[Tensor, ...]
+    ) -> dict[str, Tensor]:
+        """What the decoder alone learns from; its faces are of codes cut off from their past."""
+        found = {}
+        if "symmetry" in wanted:
+            found["symmetry"] = symmetry_error(faces, self.weights.symmetry_space)
+        if "adversarial" in wanted:
+            with _judging(self.players.discriminator) as judge:
+                found["adversarial"] = generator_loss(judge(faces, *condition))
         return found
 
     def _game(
