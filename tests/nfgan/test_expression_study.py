@@ -43,7 +43,7 @@ def validated(right, subjects):
     """Of a table of right (1) and wrong (0)."""
     right = torch.as_tensor(right)
     labels = torch.zeros(right.shape[1], dtype=torch.int64)
-    return Validated(1 - right, labels, torch.as_tensor(subjects), ("a", "b"))
+    return Validated(1 - right, labels, torch.as_tensor(subjects), ("a", "b"), torch.zeros(1, 1, 2))
 
 
 def test_neutral_faces_of_each_arm():
@@ -72,6 +72,8 @@ def test_nobody_is_learned_from_and_tested(tmp_path, monkeypatch):
         "train_expressions",
         lambda data, config, folder: learned.append(data.subjects.unique().tolist()),
     )
+
+    monkeypatch.setattr(expression_study, "still_near", lambda *_: torch.ones(2))
 
     def looked(network, crops):
         tested.append(len(crops))
@@ -104,6 +106,8 @@ def test_what_was_said_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(expression_study, "train_expressions", refuse)
     again = cross_validated(made, None, "in_tuplet", division, CONFIG, tmp_path)
     assert torch.equal(first.seen, again.seen)
+    assert first.near.shape == (1, 2, 2)
+    assert torch.allclose(first.near, again.near, equal_nan=True)
     with pytest.raises(AssertionError, match="again"):
         cross_validated(made, None, "in_tuplet", division, replace(CONFIG, gap=3.0), tmp_path)
 
@@ -120,6 +124,7 @@ def test_neutral_faces_go_where_they_should(tmp_path, monkeypatch):
         "recognised",
         lambda network, crops: given.append(crops) or torch.zeros(len(crops), dtype=torch.int64),
     )
+    monkeypatch.setattr(expression_study, "still_near", lambda *_: torch.ones(2))
     neutral = made.images.flip(0).float() / 255
     plain = preprocess(made.images.float() / 255, training=True)
     wanted = preprocess(neutral, training=True)
@@ -143,7 +148,7 @@ def test_neutral_faces_go_where_they_should(tmp_path, monkeypatch):
 def test_confusion_by_a_naive_loop():
     labels = torch.tensor([0, 0, 1, 2])
     seen = torch.tensor([[0, 1, 1, 0], [0, 0, 1, 1]])
-    found = Validated(seen, labels, torch.arange(4), ("a", "b", "c", "d")).confusion()
+    found = Validated(seen, labels, torch.arange(4), ("a", "b", "c", "d"), None).confusion()
     naive = np.zeros((4, 4))
     for row in seen.tolist():
         for label, said in zip(labels.tolist(), row, strict=True):

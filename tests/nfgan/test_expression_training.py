@@ -9,10 +9,11 @@ from visage.nfgan.expression_training import (
     RecognitionConfig,
     TwoBranchLoss,
     recognised,
+    still_near,
     train_expressions,
     with_seed,
 )
-from visage.nfgan.expression_tuplets import ExpressionCrops, TupletStream
+from visage.nfgan.expression_tuplets import ExpressionCrops, TupletConfig, TupletStream
 from visage.nfgan.tuplet import tuplet_cluster_loss
 
 CONFIG = RecognitionConfig(network=ExpressionNetworkConfig(classes=3, channels=(4, 8, 8)))
@@ -38,7 +39,7 @@ def test_shapes_and_configuration():
     assert features.shape == (3, 16)
     with pytest.raises(ExpressionError, match="expected"):
         network(torch.zeros(3, 1, 64, 64))
-    for wrong in ({"classes": 1}, {"features": 0}, {"channels": (8, 8)}, {"dropout": 1.0}):
+    for wrong in ({"classes": 1}, {"features": 0}, {"channels": (8,)}, {"dropout": 1.0}):
         with pytest.raises(ExpressionError, match="give"):
             ExpressionNetworkConfig(**wrong)
 
@@ -94,6 +95,22 @@ def test_learns_what_can_be_learned(tmp_path):
     again = train_expressions(data[data.subjects < 9], config, tmp_path / "b")
     same = zip(network.state_dict().values(), again.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in same)
+
+
+def test_negatives_that_are_still_near():
+    data, network = patterns(), ExpressionNetwork(CONFIG.network).eval()
+    everything = still_near(network, data, replace(CONFIG, gap=500.0), 4)
+    assert everything.tolist() == [1, 1]
+    network.threshold.offset.data.fill_(-500)
+    assert still_near(network, data, CONFIG, 4).tolist() == [0, 0]
+    without = ExpressionCrops(data.crops, data.labels, data.subjects)
+    assert still_near(network, without, CONFIG, 4).isnan().tolist() == [False, True]
+    # Features of neutral faces at the centre, all others far away.
+    network.threshold.offset.data.fill_(2)
+    rest = ExpressionCrops(data.crops, data.labels, data.subjects, data.crops)
+    one = replace(CONFIG, tuplets=TupletConfig(positives=1, negatives=2))
+    network.measure.weight.data *= 100
+    assert still_near(network, rest, one, 8)[1] == 1
 
 
 def test_bad_labels_and_seeds(tmp_path):

@@ -8,6 +8,7 @@ convolutions, trained from nothing on a few hundred faces in seconds, on a proce
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -27,15 +28,16 @@ class ExpressionNetworkConfig:
 
     classes: int = 7
     inputs: int = 1  # 2 where a neutral face lies beside the query
-    channels: tuple[int, ...] = (16, 32, 64)  # of the convolutions
+    channels: tuple[int, ...] = (16, 32, 64)  # of the convolutions; from the second on, stride 2
+    stem: int = 3  # stride of the first convolution
     features: int = 32  # of the metric branch: quadratic in the adaptive threshold
     dropout: float = 0.2  # before both branches; a few hundred faces are soon learned by heart
 
     def __post_init__(self):
-        if self.classes < 2 or self.features < 1 or len(self.channels) != 3:
+        if self.classes < 2 or self.features < 1 or len(self.channels) < 2:
             raise ExpressionError(
                 f"{self.classes} classes, {self.features} features, {len(self.channels)} "
-                "convolutions; give at least 2 classes, 1 feature, and 3 convolutions"
+                "convolutions; give at least 2 classes, 1 feature, and 2 convolutions"
             )
         if not 0 <= self.dropout < 1:
             raise ExpressionError(f"dropout is {self.dropout}; give 0 or more, below 1")
@@ -64,16 +66,15 @@ class ExpressionNetwork(nn.Module):
         super().__init__()
         self.config = config = config or ExpressionNetworkConfig()
         self._takes = (config.inputs, CROP, CROP)
-        a, b, c = config.channels
-        self.trunk = nn.Sequential(
-            _convolution(config.inputs, a, 7, 3),  # 20
-            _convolution(a, b, 3, 2),  # 10
-            _convolution(b, c, 3, 2),  # 5
-            nn.Flatten(),
-            nn.Dropout(config.dropout),
-        )
-        self.classify = nn.Linear(25 * c, config.classes)
-        self.measure = nn.Linear(25 * c, config.features)
+        layers = [_convolution(config.inputs, config.channels[0], 7, config.stem)]
+        side = -(-CROP // config.stem)  # pixels; a stride rounds up
+        for before, after in pairwise(config.channels):
+            layers.append(_convolution(before, after, 3, 2))
+            side = -(-side // 2)
+        self.trunk = nn.Sequential(*layers, nn.Flatten(), nn.Dropout(config.dropout))
+        seen = side**2 * config.channels[-1]
+        self.classify = nn.Linear(seen, config.classes)
+        self.measure = nn.Linear(seen, config.features)
         self.threshold = AdaptiveThreshold(config.features)
 
     def forward(self, crops: Tensor) -> Branches:

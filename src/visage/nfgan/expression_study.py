@@ -17,6 +17,7 @@ from visage.nfgan.errors import ExpressionError
 from visage.nfgan.expression_training import (
     RecognitionConfig,
     recognised,
+    still_near,
     train_expressions,
     with_seed,
 )
@@ -60,12 +61,14 @@ class Validated:
         labels: (N,) int64, what it was.
         subjects: (N,) int64.
         names: of the expressions.
+        near: (S, folds, 2), shares of negatives that were still too near; see `still_near`.
     """
 
     seen: Tensor
     labels: Tensor
     subjects: Tensor
     names: tuple[str, ...]
+    near: Tensor
 
     @property
     def right(self) -> Tensor:
@@ -138,17 +141,23 @@ def cross_validated(
     config = replace(config, network=shape)
     key = _digest(crops, config)
     seen = torch.full((len(division.seeds), len(faces)), -1)
+    near = torch.zeros(len(division.seeds), division.folds, 2)
     for row, seed in enumerate(division.seeds):
+        own = with_seed(config, seed)
         for fold, (learned, tested) in enumerate(splits(faces.subjects, division.folds, seed)):
 
-            def said(learned=learned, tested=tested, seed=seed) -> dict[str, Tensor]:
+            def said(own=own, learned=learned, tested=tested) -> dict[str, Tensor]:
+                data = crops[learned]
                 with tempfile.TemporaryDirectory() as run:
-                    network = train_expressions(crops[learned], with_seed(config, seed), Path(run))
-                return {"seen": recognised(network, centres[tested])}
+                    network = train_expressions(data, own, Path(run))
+                return {
+                    "seen": recognised(network, centres[tested]),
+                    "near": still_near(network, data, own),
+                }
 
-            path = folder / f"{key}-{division.folds}-{seed}-{fold}.safetensors"
-            seen[row, tested] = kept(path, said)["seen"]
-    return Validated(seen, faces.labels, faces.subjects, faces.names)
+            found = kept(folder / f"{key}-{division.folds}-{seed}-{fold}.safetensors", said)
+            seen[row, tested], near[row, fold] = found["seen"], found["near"]
+    return Validated(seen, faces.labels, faces.subjects, faces.names, near)
 
 
 def _prepared(
@@ -201,8 +210,8 @@ def paired_margin(
         ExpressionError: two arms saw other faces.
 
     >>> labels, people = torch.tensor([0, 1, 0, 1]), torch.tensor([0, 0, 1, 1])
-    >>> one = Validated(labels[None], labels, people, ("sad", "glad"))
-    >>> none = Validated(1 - labels[None], labels, people, ("sad", "glad"))
+    >>> rest = labels, people, ("sad", "glad"), torch.zeros(1, 2, 2)
+    >>> one, none = Validated(labels[None], *rest), Validated(1 - labels[None], *rest)
     >>> paired_margin([(one, none)], draws=100)
     Margin(mean=1.0, low=1.0, high=1.0)
     """

@@ -12,7 +12,12 @@ from visage.checkpoints import Card
 from visage.nfgan.errors import ExpressionError
 from visage.nfgan.expression_network import ExpressionNetwork, ExpressionNetworkConfig
 from visage.nfgan.expression_tuplets import ExpressionCrops, TupletConfig, TupletStream
-from visage.nfgan.tuplet import joint_loss, tuplet_cluster_loss
+from visage.nfgan.tuplet import (
+    joint_loss,
+    reference,
+    squared_distances,
+    tuplet_cluster_loss,
+)
 from visage.training import Recipe, Trained, TrainingConfig, train
 
 TRAINING = TrainingConfig(
@@ -50,23 +55,27 @@ class TwoBranchLoss:
         self, network: ExpressionNetwork, batch: dict[str, Tensor], generator: Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss and, for the log, what both branches have of it."""
-        faces, labels, neutral = batch["faces"], batch["labels"], batch.get("neutral")
-        count, each = labels.shape
-        together = faces.flatten(0, 1)
-        if neutral is not None:
-            together = torch.cat([together, neutral])
-        found = network(together)
-        points = found.features.float()
-        features = points[: count * each].unflatten(0, (count, each))
-        positives = features[:, : self.config.tuplets.positives]
-        negatives = features[:, self.config.tuplets.positives :]
-        if neutral is not None:
-            negatives = torch.cat([negatives, points[count * each :, None]], 1)
+        labels = batch["labels"].flatten()
+        logits, positives, negatives = self.branches(network, batch)
         tuplets = tuplet_cluster_loss(positives, negatives, network.threshold, self.config.gap)
-        logits, labels = found.logits[: count * each], labels.flatten()
         loss = joint_loss(logits, labels, tuplets, self.config.balance)
         right = logits.argmax(1) == labels
         return loss, {"tuplets": tuplets.mean(), "accuracy": right.float().mean()}
+
+    def branches(
+        self, network: ExpressionNetwork, batch: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (Q (N + M), classes), positives (Q, N, D) and negatives (Q, M or M + 1, D)."""
+        faces, neutral = batch["faces"], batch.get("neutral")
+        count, each = faces.shape[:2]
+        together = faces.flatten(0, 1)
+        found = network(together if neutral is None else torch.cat([together, neutral]))
+        features = found.features.float()
+        points = features[: count * each].unflatten(0, (count, each))
+        positives, negatives = points.tensor_split([self.config.tuplets.positives], 1)
+        if neutral is not None:
+            negatives = torch.cat([negatives, features[count * each :, None]], 1)
+        return found.logits[: count * each], positives, negatives
 
 
 def train_expressions(
@@ -102,6 +111,30 @@ def recognised(network: ExpressionNetwork, crops: Tensor, batch: int = 256) -> T
     """Expressions (N,) int64 of central crops (N, 1, 60, 60), by the softmax branch alone."""
     parts = [network(part).logits.argmax(1) for part in crops.split(batch)]
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64)
+
+
+@torch.no_grad()
+def still_near(
+    network: ExpressionNetwork, data: ExpressionCrops, config: RecognitionConfig, tuplets: int = 64
+) -> Tensor:
+    """How many negatives still break their rule, and so still teach something, after the training.
+
+    Args:
+        network: that has learned.
+        data: what it has learned from.
+        config: how.
+        tuplets: how many to look at.
+
+    Returns:
+        (2,), shares of the negatives from the data and of the neutral faces; the second is NaN
+        without neutral faces.
+    """
+    batch = TupletStream(config.training.seed, data, config.tuplets).batch(range(tuplets))
+    _, positives, negatives = TwoBranchLoss(config).branches(network, batch)
+    centre = reference(positives)
+    edge = network.threshold(negatives, centre) + config.gap / 2
+    near = (squared_distances(negatives, centre) < edge).float().mean(0)
+    return torch.stack([part.mean() for part in near.tensor_split([config.tuplets.negatives])])
 
 
 def with_seed(config: RecognitionConfig, seed: int) -> RecognitionConfig:
