@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import NfganError, TraversalError
 from visage.nfgan.networks import Decoder, Nfgan, NfganConfig
 from visage.nfgan.pairs import Pairs
 from visage.nfgan.reconstruction import CodeStream, codes_of, reconstructing_decoder
-from visage.nfgan.traversal import TraversalError, smoothness, traverse
+from visage.nfgan.traversal import smoothness, traverse
 
 SMALL = NfganConfig(width=0.125, latent=32)
 

@@ -11,17 +11,13 @@ import torch
 from torch import Tensor
 
 from visage.nfgan.adversarial import discriminator_loss
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import DiscriminationError
 from visage.nfgan.frame import check_faces
 from visage.nfgan.networks import Discriminator, NfganConfig
 
 _WIDTH = 0.25
 _BATCH = 32
 _RATE = 1e-3
-
-
-class DiscriminationError(NfganError):
-    """Too few faces to learn from and to ask about."""
 
 
 def fresh_accuracy(

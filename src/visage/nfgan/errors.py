@@ -33,3 +33,31 @@ class NetworkError(NfganError):
 
 class PerceptualError(NfganError):
     """A file that holds no network to compare with."""
+
+
+class PreprocessingError(NfganError):
+    """Pictures that cannot be prepared: of another shape, or smaller than a crop."""
+
+
+class FoldError(NfganError):
+    """Subjects that cannot be divided into so many parts."""
+
+
+class DatabaseError(NfganError):
+    """A folder that is not the database, or a file in it that cannot be understood."""
+
+
+class IdentificationError(NfganError):
+    """Embeddings among which nobody can be told apart."""
+
+
+class OrientationError(NfganError):
+    """Filters of another shape."""
+
+
+class DiscriminationError(NfganError):
+    """Too few faces to learn from and to ask about."""
+
+
+class TraversalError(NfganError):
+    """A way of fewer than two steps."""

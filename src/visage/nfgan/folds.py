@@ -7,16 +7,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import FoldError
 
 __all__ = ["CK_PLUS_FOLDS", "MMI_FOLDS", "splits", "subject_folds"]
 
 CK_PLUS_FOLDS = 8
 MMI_FOLDS = 10
-
-
-class FoldError(NfganError):
-    """Subjects that cannot be divided into so many parts."""
 
 
 def subject_folds(subjects: Tensor, folds: int, seed: int = 0) -> Tensor:

@@ -91,8 +91,8 @@ def _expressions_sheet(expression: Tensor, sample: Sample, outputs: Tensor) -> F
         mine = (sample.person == person).nonzero()[:, 0]
         mine = mine[expression[mine].argsort()]
         rows += [
-            _grey(torch.cat([sample.inputs[mine], sample.targets[mine[:1]]])),
-            _grey(outputs[mine]),
+            _grey(sample.inputs[mine]),
+            _grey(torch.cat([outputs[mine], sample.targets[mine[:1]]])),
         ]
         labels += ["input", "generated"]
     columns = [names[place] for place in expression[mine].sort().values]
@@ -118,8 +118,9 @@ def reproduce_fig3(profile: Profile, seed: int) -> tuple[Result, Figure]:
         f"{len(sample)} pictures of synthetic test people, two of each. Three networks of one "
         "shape, trained equally long: all five losses, without the identity loss, and the "
         "autoencoder (pixel loss alone); and the shipped one, all five losses, trained longer. "
-        "identity_distance: dlib's, output to input; the other errors to the "
-        "true normalized face; sharpness: energy of the Laplacian of the inner face, in times of the true face's. Rows _targets: the true faces themselves.",
+        "identity_distance: dlib's, output to input; the other errors to the true normalized "
+        "face; sharpness: energy of the Laplacian of the inner face, in times of the true "
+        "face's. Rows _targets: the true faces themselves.",
         profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
     first = torch.arange(0, len(sample), max(1, len(sample) // _SHOWN))[:_SHOWN]
@@ -152,17 +153,22 @@ class Seen:
 
 
 def look(judge: str, profile: Profile, outputs: Mapping[str, Tensor]) -> Seen:
-    """Embed the test people's pictures, and set thresholds on the validation people's."""
+    """Embed the test people's pictures, and set thresholds on the validation people's.
+
+    The true faces stand beside the outputs, as "targets".
+    """
     sample, others = sample_of("test", profile), sample_of("validation", profile, each=4)
     first = torch.tensor([int((sample.person == p).nonzero()[0, 0])
                           for p in range(int(sample.person.max()) + 1)])  # fmt: skip
     strangers = embedded(others.inputs, judge)
     distances, same = pair_distances(strangers, others.person)
     known = _THRESHOLDS.get(judge, recogniser(judge).threshold)
+    gallery = embedded(sample.targets[first], judge)
+    found = {name: embedded(faces, judge) for name, faces in outputs.items()}
     return Seen(
         inputs=embedded(sample.inputs, judge),
-        outputs={name: embedded(faces, judge) for name, faces in outputs.items()},
-        gallery=embedded(sample.targets[first], judge),
+        outputs=found | {"targets": gallery[sample.person]},  # mirrored or not, they are the same
+        gallery=gallery,
         calibrated=equal_error_threshold(strangers, others.person),
         published=threshold_at(known, distances, same),
     )
@@ -205,7 +211,6 @@ def reproduce_fig4(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "with": generate(trained("nfgan_short", profile), sample),
         "without": generate(trained("nfgan_no_identity", profile), sample),
         "shipped": generate(trained("nfgan", profile), sample),
-        "targets": sample.targets,
     }
     found = {judge: look(judge, profile, outputs) for judge in JUDGES}
     rows = [

@@ -15,12 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import IdentificationError
 from visage.recognition.verification import roc
-
-
-class IdentificationError(NfganError):
-    """Embeddings among which nobody can be told apart."""
 
 
 @dataclass(frozen=True)

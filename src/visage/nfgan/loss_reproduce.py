@@ -24,7 +24,7 @@ _MEASURES = (*Measures.names(), "identified", "realism", "told_apart")
 _BETTER = {"sharpness": None, "identified": "higher", "realism": "higher"}
 _UNITS = {"sharpness": "times", "identified": "fraction", "realism": "", "told_apart": "fraction"}
 _FEW = ("p", "ai", "psaix")  # of a fast run
-_EACH = 2  # pictures of a person
+_EACH = 1  # picture of a person
 _ACROSS = 8  # pictures in a row of the figure
 
 
@@ -41,9 +41,10 @@ def measured_subset(
         judge: a discriminator.
         steps: that a fresh discriminator learns for.
     """
-    found = measure(outputs, sample, known)
+    reached = embedded(outputs)
+    found = measure(outputs, sample, known, reached)
     means = {name: float(getattr(found, name).mean()) for name in Measures.names()}
-    nearest = rank_one(embedded(outputs), sample.person, gallery, torch.arange(len(gallery)))
+    nearest = rank_one(reached, sample.person, gallery, torch.arange(len(gallery)))
     with torch.no_grad():
         realism = torch.cat([judge.probability(some) for some in outputs.split(64)])
     return means | {
@@ -112,7 +113,7 @@ def reproduce_loss_subsets(profile: Profile, seed: int) -> tuple[Result, Figure]
         "loss stability.",
         f"Small generators of one shape (half of the tables' filters), trained equally long with "
         "each subset of the losses, named by letters: p(erceptual), s(ymmetry), a(dversarial), "
-        f"i(dentity), pi(x)el. {len(sample)} pictures of synthetic test people, two of each. "
+        f"i(dentity), pi(x)el. {len(sample)} pictures of synthetic test people, one of each. "
         "identity_distance: dlib's, to the input; identified: the true face that is nearest to the "
         "generated one, of all test people's, is the person's; pixel, perceptual error: to the "
         "true face; sharpness: energy of the Laplacian, in times of the true face's; realism: "

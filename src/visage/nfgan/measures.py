@@ -73,17 +73,24 @@ class Measures:
         return tuple(field.name for field in fields(cls))
 
 
-def measure(outputs: Tensor, sample: Sample, input_embeddings: Tensor | None = None) -> Measures:
+def measure(
+    outputs: Tensor,
+    sample: Sample,
+    input_embeddings: Tensor | None = None,
+    output_embeddings: Tensor | None = None,
+) -> Measures:
     """Measure generated faces.
 
     Args:
         outputs: (N, 1, 64, 64) in [0, 1], of the sample's inputs.
         sample: the N faces.
         input_embeddings: (N, D) of the inputs by `embedded`, where they are known.
+        output_embeddings: (N, D) of the outputs, likewise.
     """
     known = embedded(sample.inputs) if input_embeddings is None else input_embeddings
+    reached = embedded(outputs) if output_embeddings is None else output_embeddings
     return Measures(
-        (embedded(outputs) - known).norm(dim=1),
+        (reached - known).norm(dim=1),
         pixel_loss(outputs, sample.targets),
         perceptual_error(outputs, sample.targets),
         laplacian_energy(outputs) / laplacian_energy(sample.targets),

@@ -29,23 +29,25 @@ def reproduce_neutrality(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "_inputs": judge.probabilities(faces.inputs),
     }
     neutral = NAMES.index("neutral")
+    at_rest = faces.intensity == 0
+    said |= {
+        "_inputs_at_rest": said["_inputs"][at_rest],
+        "_inputs_with_expression": said["_inputs"][~at_rest],
+    }
     rows = []
     for part, probabilities in said.items():
-        rows.append(
+        better = None if part else "higher"
+        even = (probabilities[:, neutral] > 1 / len(NAMES)).double()
+        rows += [
             mean_row(f"read_as_neutral{part}", _taken_for(probabilities, neutral), "fraction",
-                     "higher" if not part else None)
-        )  # fmt: skip
-    at_rest = faces.intensity == 0
-    rows.append(
-        mean_row("read_as_neutral_inputs_at_rest",
-                 _taken_for(said["_inputs"][at_rest], neutral), "fraction", None)
-    )  # fmt: skip
+                     better),
+            mean_row(f"at_rest_at_even_odds{part}", even, "fraction", better),
+        ]  # fmt: skip
     # A judge that errs on a person's true neutral face cannot be asked about the generated one.
     sure = _taken_for(said["_targets"], neutral).bool()[faces.person]
-    rows.append(
-        mean_row("read_as_neutral_where_target_is",
-                 _taken_for(said[""][sure], neutral), "fraction", "higher")
-    )  # fmt: skip
+    if sure.any():
+        shares = _taken_for(said[""][sure], neutral)
+        rows.append(mean_row("read_as_neutral_where_target_is", shares, "fraction", "higher"))
     rows += [
         Row(f"read_as_{name}", None, float(_taken_for(said[""], place).mean()), "fraction", None,
             len(outputs))
@@ -57,10 +59,12 @@ def reproduce_neutrality(profile: Profile, seed: int) -> tuple[Result, Figure]:
         f"{len(faces.targets)} synthetic people of the split that nothing was tuned on, "
         f"{len(outputs) // len(faces.targets)} pictures each: all eight expressions, to 45 "
         "degrees, in everyday light. read_as_neutral: share of generated faces that the judge "
-        "takes for neutral, of eight expressions (chance is 12.5%). The judge learned from other "
-        "people than any other network of this part. Controls: _targets, the true normalized "
-        "faces (one a person); _inputs, the pictures themselves; _inputs_at_rest, those that show "
-        "no expression. _where_target_is: of people whose true normalized face is read as neutral.",
+        "takes for neutral, of eight expressions that are equally likely to it. at_rest_at_even_"
+        "odds: neutral against all seven together, as likely as they are. The judge has learned "
+        "from other people, and from no normalized or generated face. Controls: _targets, the true "
+        "normalized faces (one a person); _inputs, the pictures themselves; of them, "
+        "_inputs_at_rest, that show no expression, and _inputs_with_expression. _where_target_is: "
+        "of people whose true normalized face is read as neutral.",
         profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
     return result, _misread(faces, outputs, said[""])

@@ -14,17 +14,13 @@ import math
 import torch
 from torch import Tensor
 
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import OrientationError
 
 DIRECTIONS = 36
 FREQUENCIES = (0.08, 0.12, 0.17, 0.25)
 """Cycles a pixel: from a third of a period over a kernel of 3 to what a stride of 2 still shows."""
 
 _ACTIVE = 0.1  # of the strongest filter's answer; those below are noise that did not learn
-
-
-class OrientationError(NfganError):
-    """Filters of another shape."""
 
 
 def grating_answers(filters: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import PreprocessingError
 
 __all__ = [
     "PATCH",
@@ -31,10 +31,6 @@ PATCH = 60
 """Pixels, both sides, of what a network for expressions sees."""
 
 _LEVELS = 256
-
-
-class PreprocessingError(NfganError):
-    """Pictures that cannot be prepared: of another shape, smaller than a crop, or flat."""
 
 
 def equalize_histogram(images: Tensor, levels: int = _LEVELS) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import DatabaseError
 from visage.nfgan.frame import aligned
 from visage.nfgan.pairs import stored
 from visage.nfgan.sittings import ExpressionFaces
@@ -21,10 +21,6 @@ from visage.photos.reading import open_photo
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 _TURNS = (0, 1, 3)  # quarter turns: some of MMI's pictures lie on their side
-
-
-class DatabaseError(NfganError):
-    """A folder that is not the database, or a file in it that cannot be understood."""
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from visage.nfgan.errors import NfganError
+from visage.nfgan.errors import TraversalError
 from visage.nfgan.frame import check_faces
 from visage.nfgan.networks import Decoder, Nfgan
 
-__all__ = ["Traversal", "TraversalError", "smoothness", "traverse"]
-
-
-class TraversalError(NfganError):
-    """A way of fewer than two steps."""
+__all__ = ["Traversal", "smoothness", "traverse"]
 
 
 @dataclass(frozen=True, eq=False)
