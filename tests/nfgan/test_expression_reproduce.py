@@ -77,5 +77,7 @@ def test_neutrality(monkeypatch):
     assert found["read_as_neutral"].n == 16
     assert found["read_as_neutral_targets"].n == 2
     assert found["read_as_neutral_inputs_at_rest"].n == 2
+    assert found["read_as_neutral_inputs_with_expression"].n == 14
+    assert found["at_rest_at_even_odds"].ours == 1
     assert found["read_as_sadness"].ours == 0
     assert len(figure.axes) == 3 * 8

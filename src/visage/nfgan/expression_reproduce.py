@@ -33,19 +33,15 @@ ARMS: dict[str, Arm] = {
     "baseline": Arm(),
     "with_generated": Arm("generated"),
     "with_true_neutral": Arm("true"),
-    "with_other_neutral": Arm("other"),
     "generated_beside": Arm("generated", "beside"),
     "true_neutral_beside": Arm("true", "beside"),
-    "other_neutral_beside": Arm("other", "beside"),
 }
 """What table 4 compares; the first two are the paper's."""
 _MARGINS = {
     "margin": ("with_generated", "baseline"),
     "margin_true_neutral": ("with_true_neutral", "baseline"),
-    "margin_over_other": ("with_generated", "with_other_neutral"),
     "margin_beside": ("generated_beside", "baseline"),
     "margin_beside_true_neutral": ("true_neutral_beside", "baseline"),
-    "margin_beside_over_other": ("generated_beside", "other_neutral_beside"),
 }
 _REPORTED = {
     "ck_plus": {"baseline": 0.971, "with_generated": 0.9749},
@@ -60,12 +56,12 @@ _PROTOCOL = (
     "tuplets of its own, the same for all arms. synthetic_baseline: tuplets of the database's "
     "faces; with_generated: each query's face, normalized by NFGAN, is one more negative of its "
     "tuplet (the paper's way, as we read it); with_true_neutral: the person's true neutral face "
-    "instead; with_other_neutral: somebody else's. _beside (ours, not the paper's): the face lies "
+    "instead. _beside (ours, not the paper's): the face lies "
     "beside the picture as a second channel, in training and in testing. margin: with_generated "
-    "less baseline; margin_beside: generated_beside less baseline; over_other: less what somebody "
-    "else's face gives in the same place. too_near: share of the negatives of training tuplets "
-    "that still break their rule, and have a gradient, when the training ends; too_near_with_: of "
-    "the neutral faces among them. Intervals of 95%: paired bootstrap over people and seeds, "
+    "less baseline; margin_beside: generated_beside less baseline. too_near: share of the "
+    "negatives of training tuplets that still break their rule, and have a gradient, when the "
+    "training ends; too_near_with_: of the neutral faces among them. Intervals of 95%: paired "
+    "bootstrap over people and seeds, "
     "10,000 draws. NFGAN has learned from other people, and nothing was tuned on these."
 )
 _FAST_STEPS = 3
@@ -158,7 +154,7 @@ def _near_rows(found: Mapping[str, list[Validated]], databases: Iterable[str]) -
     for place, name in enumerate(databases):
         ordinary = float(found["baseline"][place].near[..., 0].mean())
         rows.append(Row(f"too_near_{name}", None, ordinary, "fraction", None, None))
-        for arm in ("with_generated", "with_true_neutral", "with_other_neutral"):
+        for arm in ("with_generated", "with_true_neutral"):
             share = float(found[arm][place].near[..., 1].mean())
             rows.append(Row(f"too_near_{arm}_{name}", None, share, "fraction", None, None))
     return rows
