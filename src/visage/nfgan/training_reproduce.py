@@ -113,8 +113,7 @@ def _figure(logs: Mapping[int, Sequence[Mapping[str, float]]]) -> Figure:
             found = [(line["step"], line[key]) for line in log if key in line]
             axes.plot(*zip(*found, strict=True), linewidth=1, label=f"seed {number}")
         axes.set(title=title, xlabel="step")
-        if key != "accuracy":
-            axes.set_yscale("log")
+        axes.set_ylim(bottom=0)
     figure.axes[-1].legend(fontsize=7, frameon=False)
     return figure
 

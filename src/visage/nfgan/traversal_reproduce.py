@@ -8,19 +8,20 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from visage.faces.expressions import EXPRESSIONS
 from visage.ledger import Experiment, Profile, Result, Row
 from visage.measured import mean_row
 from visage.nfgan.experiment import part_result, people_of, sample_of
 from visage.nfgan.losses import pixel_loss
 from visage.nfgan.measures import Sample
-from visage.nfgan.pairs import TRAIN, pairs
+from visage.nfgan.pairs import TRAIN, pairs, shown
 from visage.nfgan.reconstruction import reconstructing_decoder
 from visage.nfgan.study import trained
 from visage.nfgan.traversal import Traversal, smoothness, traverse
 from visage.sheet import sheet
 
 _STEPS = 9
-_SHOWN = 4  # people
+_SHOWN = ("happiness", "surprise", "anger", "disgust")  # one person each
 _FAST_STEPS = 4
 
 
@@ -53,7 +54,9 @@ def reproduce_fig7(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "between codes of different pictures. The paper has no number.",
         profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
-    return result, _figure(sample, own, again)
+    few = _shown(profile)
+    ways = [traverse(network, few.inputs, _STEPS, one) for one in (decoder, None)]
+    return result, _figure(few, *ways)
 
 
 def _rows(way: Traversal, sample: Sample, tail: str) -> list[Row]:
@@ -72,10 +75,23 @@ def _spread(codes: Tensor) -> float:
     return float(torch.pdist(codes).mean())
 
 
-def _figure(sample: Sample, own: Traversal, again: Traversal) -> Figure:
+def _shown(profile: Profile) -> Sample:
+    """A picture of each of a few people, who each show something else."""
+    found, names = people_of("test", profile), tuple(EXPRESSIONS)
+    rows = []
+    for person, name in enumerate(_SHOWN[: len(found.targets)]):
+        own = found.person == person
+        shows = own & (found.expression == names.index(name))
+        rows.append(int((shows if shows.any() else own).nonzero()[0, 0]))
+    chosen = torch.tensor(rows)
+    return Sample(
+        shown(found.inputs[chosen]), shown(found.targets_of(chosen)), found.person[chosen]
+    )
+
+
+def _figure(sample: Sample, again: Traversal, own: Traversal) -> Figure:
     rows, names = [], []
-    last = len(sample) - 1
-    for place in [min(2 * person + person % 2, last) for person in range(_SHOWN)]:
+    for place in range(len(sample)):
         for way, name in ((again, "reconstruction"), (own, "generator")):
             row = torch.cat([sample.inputs[place : place + 1], way.frames[place],
                              sample.targets[place : place + 1]])  # fmt: skip
