@@ -44,12 +44,7 @@ class Sample:
 
     @classmethod
     def of(cls, pairs: Pairs, each: int | None = None) -> Sample:
-        """All pictures, or the first of each person's.
-
-        >>> from visage.nfgan.pairs import pairs
-        >>> len(Sample.of(pairs("test", 1, 2, progress=False), each=1))
-        1
-        """
+        """All pictures, or the first of each person's: `each` of them, where given."""
         rows = torch.arange(len(pairs))
         if each is not None:
             rows = rows[torch.cat([(pairs.person == p).nonzero()[:each, 0] for p in
