@@ -3,7 +3,7 @@
 **The weights are not the paper's.** Section 5.2 has 1, η = 0.1, λ1 = 3e-3, λ2 = 1e-3 and λ3 = 0.3
 for VGG-Face's maps and a Light CNN whose scale it does not state. What counts is how hard each loss
 pulls at a face: the norm of its gradient in the face's pixels. Measured on validation people after
-a few hundred steps, with the maps that we have:
+800 steps at half the width, with the maps that we have:
 
     loss          value   gradient   paper's weight × gradient   ours × gradient
     perceptual     16.      18.        18.                          18.
@@ -14,7 +14,9 @@ a few hundred steps, with the maps that we have:
 
 With the paper's weights the discriminator was right in 99 of 100 cases throughout and the decoder
 never felt it; nor did the pixel loss keep the grain away that the perceptual one is blind to. So
-the perceptual loss still has the largest say, as section 5.3 has it, but not the only one.
+the perceptual loss still has the largest say, as section 5.3 has it, but not the only one. In the
+6000 steps of the shipped networks the discriminator is right in 81 to 86 of 100 cases, from the
+first hundred steps to the last.
 """
 
 from __future__ import annotations
