@@ -82,7 +82,7 @@ def pairs(
 ) -> Pairs:
     """The pairs of the first people of a split; those that no cache holds are drawn first.
 
-    About 20 pictures a second on one core. A stopped call goes on at its last 50 people.
+    About 40 pictures a second on one core. A stopped call goes on at its last 50 people.
 
     Args:
         split: of `visage.faces.population.SPLITS`.
