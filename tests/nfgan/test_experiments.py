@@ -10,6 +10,7 @@ from visage.nfgan import (
     experiment,
     filters_reproduce,
     generation_reproduce,
+    identity_reproduce,
     loss_reproduce,
     training_reproduce,
     traversal_reproduce,
@@ -56,6 +57,7 @@ def few(monkeypatch):
     for module in (
         filters_reproduce,
         generation_reproduce,
+        identity_reproduce,
         loss_reproduce,
         training_reproduce,
         traversal_reproduce,
@@ -88,7 +90,7 @@ def test_fig3():
 
 
 def test_fig4():
-    result, figure = generation_reproduce.reproduce_fig4("fast", 0)
+    result, figure = identity_reproduce.reproduce_fig4("fast", 0)
     rows = _rows(result)
     paper = {row.name: row.paper for row in result.rows if row.paper is not None}
     assert paper == {
