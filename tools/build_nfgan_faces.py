@@ -3,15 +3,26 @@
 Writes ``src/visage/explore/nfgan/faces.png`` and ``faces.json``: synthetic test people, a picture
 of each and the normalized face that belongs to it. Draws them where the cache does not hold them,
 which takes some minutes.
+
+With ``--subsets`` it writes ``subsets.webp`` and ``subsets.json`` instead: what the 31 generators
+of `nfgan/loss_subsets` make of the first of those people, and the five losses of that. Trains
+those that the cache does not hold, a minute each.
 """
 
 from __future__ import annotations
 
+import sys
+
 import torch
 
-from visage.explore.nfgan_faces import ShownPeople, write_sheet
+from visage.explore.five_losses_explorer import PEOPLE as SHOWN
+from visage.explore.five_losses_explorer import load_judge
+from visage.explore.nfgan_faces import ShownPeople, shown_people, write_sheet, write_subsets
 from visage.faces.expressions import EXPRESSIONS
+from visage.nfgan.networks import normalized
 from visage.nfgan.pairs import EACH, Pairs, pairs, shown
+from visage.nfgan.plans import SUBSETS, subset_name
+from visage.nfgan.study import trained
 
 PEOPLE = 40  # of the test split, to choose from
 LEADING = (
@@ -45,8 +56,26 @@ def row_of(found: Pairs, person: int, expression: int) -> int:
     return int(here.nonzero()[0, 0])
 
 
+@torch.no_grad()
+def write_all_subsets() -> None:
+    """What each subset's generator makes of the explorer's people."""
+    people, judge = shown_people().first(SHOWN), load_judge()
+    faces = {
+        letters: normalized(trained(subset_name(letters), "full"), people.inputs)
+        for letters in SUBSETS
+    }
+    values = {
+        letters: judge(people.inputs, made, people.targets) for letters, made in faces.items()
+    }
+    write_subsets(faces, values)
+    print(f"{len(faces)} generators, {SHOWN} people")
+
+
 def main() -> None:
     """Write both files."""
+    if "--subsets" in sys.argv[1:]:
+        write_all_subsets()
+        return
     found = pairs("test", PEOPLE, EACH)
     rows = torch.tensor(chosen(found))
     moods = [tuple(EXPRESSIONS)[place] for place in found.expression[rows].tolist()]

@@ -1,5 +1,7 @@
 """What the explorers of Part III hold and answer, and that their JavaScript computes as Python."""
 
+import base64
+import io
 import json
 from types import SimpleNamespace
 
@@ -8,6 +10,7 @@ import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from visage.explore import nfgan_faces
 from visage.explore.discriminator_explorer import DiscriminatorExplorer
@@ -110,6 +113,23 @@ def test_a_missing_sheet_is_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(nfgan_faces, "FOLDER", tmp_path)
     with pytest.raises(ExplorerDataError, match="build_nfgan_faces"):
         shown_people.__wrapped__()
+
+
+def test_a_sheet_of_subsets_comes_back(people, tmp_path, monkeypatch):
+    monkeypatch.setattr(nfgan_faces, "FOLDER", tmp_path)
+    assert nfgan_faces.subset_faces() is None
+    faces = {"p": people.inputs, "sx": people.targets}
+    values = {"p": torch.rand(4, 5), "sx": torch.rand(4, 5)}
+    nfgan_faces.write_subsets(faces, values)
+    again = nfgan_faces.subset_faces()
+    assert [one["letters"] for one in again.subsets] == ["p", "sx"]
+    torch.testing.assert_close(
+        torch.tensor(again.subsets[1]["values"]), values["sx"], atol=1e-4, rtol=1e-3
+    )
+    picture = Image.open(io.BytesIO(base64.b64decode(again.sheet.partition(",")[2])))
+    found = torch.from_numpy(np.asarray(picture.convert("L")).copy()).float() / 255
+    assert found.shape == (2 * 64, 4 * 64)
+    assert (found[64:, 128:192] - people.targets[2, 0]).abs().mean() < 0.02
 
 
 def test_packed_faces_are_what_the_page_unpacks(people, run_js):
@@ -362,6 +382,17 @@ def test_windows_cover_the_face_and_heat_is_their_mean(run_js):
     assert made[0] > made[2]
     assert real[0] < real[2]
     assert found["words"] == ["under 0.1%", "50%", "over 99.9%"]
+
+
+def test_subsets_are_named_and_cells_lie_round_their_places(run_js):
+    script = (
+        'import { lettersOf } from "./five_losses.js";\n'
+        'import { cellEdges } from "./score_plots.js";\n'
+        'console.log(JSON.stringify([lettersOf([1, 0, 0, 0.1, 5], "psaix"), cellEdges(4)]));'
+    )
+    letters, edges = run_js(script, None)
+    assert letters == "pix"
+    assert np.allclose(np.multiply(edges, 64), [0, 8, 24, 40, 64])
 
 
 def test_codes_lie_on_a_line(run_js):

@@ -13,10 +13,12 @@ from torch import Tensor
 from visage.explore.javascript import bundle, stylesheet
 from visage.explore.nfgan_faces import (
     ShownPeople,
+    SubsetFaces,
     faces_of,
     numbers_of,
     pack_faces,
     shown_people,
+    subset_faces,
 )
 from visage.nfgan.algorithm import Auxiliaries, load_auxiliaries, terms
 from visage.nfgan.family import LossFamily, load_family
@@ -84,6 +86,7 @@ class LossFamilyExplorer(anywidget.AnyWidget):
         people: whose pictures go in.
         family: generates.
         judge: says what each loss is.
+        subsets: what generators made of the same people that were trained with some of the losses.
     """
 
     _esm = bundle("five_losses.js")
@@ -93,13 +96,24 @@ class LossFamilyExplorer(anywidget.AnyWidget):
     targets = traitlets.Unicode().tag(sync=True)
     terms = traitlets.List(traitlets.Dict()).tag(sync=True)  # key, name, what, low, high, range
     presets = traitlets.List(traitlets.Dict()).tag(sync=True)  # name, what, weights
+    letters = traitlets.Unicode(LETTERS).tag(sync=True)  # one a term
+    subsets = traitlets.List(traitlets.Dict()).tag(sync=True)  # letters, values
+    subset_sheet = traitlets.Unicode().tag(sync=True)  # data URL: a row a subset
     networks = traitlets.List(traitlets.Unicode(), list(NETWORKS)).tag(sync=True)
-    values = traitlets.Dict().tag(sync=True)  # person, weights
+    values = traitlets.Dict().tag(sync=True)  # person, weights, mode
 
-    def __init__(self, people: ShownPeople, family: LossFamily, judge: FiveLosses):
+    def __init__(
+        self,
+        people: ShownPeople,
+        family: LossFamily,
+        judge: FiveLosses,
+        subsets: SubsetFaces | None = None,
+    ):
         self._family, self._judge = family, judge
         spans = self._spans(people)
         super().__init__(
+            subsets=list(subsets.subsets) if subsets else [],
+            subset_sheet=subsets.sheet if subsets else "",
             inputs=pack_faces(people.inputs),
             targets=pack_faces(people.targets),
             terms=[
@@ -122,7 +136,8 @@ class LossFamilyExplorer(anywidget.AnyWidget):
             CheckpointError: a network is missing.
             ExplorerDataError: the people are missing.
         """
-        return cls(shown_people().first(PEOPLE), load_family(), load_judge())
+        people = shown_people().first(PEOPLE)
+        return cls(people, load_family(), load_judge(), subset_faces())
 
     @torch.inference_mode()
     def _spans(self, people: ShownPeople) -> Mapping[str, list[float]]:

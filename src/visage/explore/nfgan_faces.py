@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from visage.nfgan.frame import SIZE, check_faces
 
 FOLDER = Path(__file__).parent / "nfgan"
 SHEET, WORDS = "faces.png", "faces.json"
+SUBSET_SHEET, SUBSET_WORDS = "subsets.webp", "subsets.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,43 @@ def write_sheet(people: ShownPeople, columns: int = 16) -> None:
     picture.save(FOLDER / SHEET, optimize=True)
     words = json.dumps({"expressions": people.expressions}) + "\n"
     (FOLDER / WORDS).write_text(words, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class SubsetFaces:
+    """What generators made that were trained with some of the losses, one after another."""
+
+    sheet: str  # data URL: a row a generator, a column a person
+    subsets: tuple[dict, ...]  # each row's "letters" and "values", five losses a person
+
+
+def subset_faces() -> SubsetFaces | None:
+    """The tracked sheet of the subsets' generators; None where it has not been made."""
+    sheet, words = FOLDER / SUBSET_SHEET, FOLDER / SUBSET_WORDS
+    if not (sheet.is_file() and words.is_file()):
+        return None
+    data = base64.b64encode(sheet.read_bytes()).decode()
+    known = json.loads(words.read_text(encoding="utf-8"))
+    return SubsetFaces(f"data:image/webp;base64,{data}", tuple(known))
+
+
+def write_subsets(faces: Mapping[str, Tensor], values: Mapping[str, Tensor]) -> None:
+    """Track what generators made.
+
+    Args:
+        faces: by letters of the losses, (P, 1, 64, 64) in [0, 1] each, of the same people.
+        values: by the same letters, (P, 5), the losses of those faces.
+    """
+    rows = [_bytes(some).transpose(1, 0, 2).reshape(SIZE, -1) for some in faces.values()]
+    FOLDER.mkdir(exist_ok=True)
+    Image.fromarray(np.concatenate(rows)).convert("RGB").save(
+        FOLDER / SUBSET_SHEET, quality=92, method=6
+    )
+    words = [
+        {"letters": letters, "values": [[float(f"{v:.4g}") for v in row] for row in some.tolist()]}
+        for letters, some in values.items()
+    ]
+    (FOLDER / SUBSET_WORDS).write_text(json.dumps(words) + "\n", encoding="utf-8")
 
 
 def pack_faces(faces: Tensor) -> str:

@@ -7,6 +7,7 @@ import torch
 from tests.book.browser.explorer_page import fits, pixels, slide, write_notebook
 from tools.browser import visit as visiting
 from tools.serve import served
+from visage.explore import nfgan_faces
 from visage.explore.discriminator_explorer import forgeries
 from visage.explore.five_losses_explorer import PRESETS, load_judge, weights_of
 from visage.explore.nfgan_faces import pack_faces, shown_people
@@ -51,7 +52,7 @@ def face(page, explorer, part):
     return pixels(page, f'{explorer} canvas[data-part="{part}"]')[..., 0]
 
 
-def values(page):
+def values_of(page):
     """The five losses as the page says them, by name."""
     return {
         name: float(page.locator(f'.vx-loss[data-term="{name}"]').get_attribute("data-value"))
@@ -84,7 +85,7 @@ def test_the_page_generates_and_judges_as_the_library_does(open_page, people, nu
         assert wanted.std() > 0.03
         assert np.abs(face(page, ".vx-five", "outcome") - wanted[0, 0].numpy()).mean() < 0.01
         for name, value in zip(TERMS, losses_wanted.tolist(), strict=True):
-            assert values(page)[name] == pytest.approx(value, rel=0.15, abs=0.01)
+            assert values_of(page)[name] == pytest.approx(value, rel=0.15, abs=0.01)
         sharp = float(page.locator(".vx-sharp").get_attribute("data-value"))
         wanted_sharp = laplacian_energy(wanted) / laplacian_energy(people.targets[one])
         assert sharp == pytest.approx(float(wanted_sharp), rel=0.15, abs=0.02)
@@ -283,12 +284,49 @@ def test_in_a_notebook_the_kernel_generates(browser, tmp_path, people):
     def check(visit):
         page = losses(visit)
         assert np.abs(face(page, ".vx-five", "outcome") - 0.2).max() < 0.01
-        assert list(values(page).values()) == [5, 4, 3, 2, 1]
+        assert list(values_of(page).values()) == [5, 4, 3, 2, 1]
         slide(page, '.vx-five input[data-key="perceptual"]', 24)
         settled(page, ".vx-five", "outcome")
         assert np.abs(face(page, ".vx-five", "outcome") - 0.5).max() < 0.01
 
     in_notebook(browser, tmp_path, "five_losses.js", state | {"networks": ["a", "b"]}, check)
+
+
+def test_networks_of_their_own_are_read_off_the_sheet(browser, tmp_path, people, monkeypatch):
+    monkeypatch.setattr(nfgan_faces, "FOLDER", tmp_path / "sheet")
+    values = {"psaix": torch.full((3, 5), 2.0), "x": torch.full((3, 5), 7.0)}
+    made = {"psaix": people.inputs[:3], "x": people.targets[:3]}
+    nfgan_faces.write_subsets(made, values)
+    known = nfgan_faces.subset_faces()
+    packed = pack_faces(people.inputs[:3])
+    terms = [
+        {"key": name, "name": name.capitalize(), "what": "", "low": 1, "high": 10, "range": [1, 9]}
+        for name in TERMS
+    ]
+    presets = [
+        {"name": "All five", "what": "", "weights": [4.0] * 5},
+        {"name": "Pixels alone", "what": "", "weights": [0.0] * 4 + [4.0]},
+    ]
+    state = {"inputs": packed, "targets": packed, "terms": terms, "presets": presets,
+             "networks": ["a", "b"], "letters": "psaix", "subsets": list(known.subsets),
+             "subset_sheet": known.sheet}  # fmt: skip
+
+    def check(visit):
+        page = losses(visit)
+        page.locator('.vx-five button[data-value="own"]').click()
+        settled(page, ".vx-five", "outcome")
+        for name, letters in (("All five", "psaix"), ("Pixels alone", "x")):
+            preset(page, name)
+            page.locator(".vx-five .vx-portraits input").nth(1).check()
+            settled(page, ".vx-five", "outcome")
+            wanted = made[letters][1, 0].numpy()
+            assert np.abs(face(page, ".vx-five", "outcome") - wanted).mean() < 0.02
+            assert set(values_of(page).values()) == {float(values[letters][0, 0])}
+        slide(page, '.vx-five input[data-key="pixel"]', 0)
+        settled(page, ".vx-five", "outcome")
+        assert "no such network" in page.locator(".vx-preset-words").inner_text()
+
+    in_notebook(browser, tmp_path, "five_losses.js", state, check)
 
 
 def test_in_a_notebook_the_kernel_judges(browser, tmp_path, people):

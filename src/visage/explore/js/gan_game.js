@@ -192,7 +192,7 @@ function render({ model, el }) {
     heat.hidden = view !== "hangs";
     reach.textContent = {
       none: "Paint on the face with mouse or finger, or with arrow keys and the space bar.",
-      patches: `The ${rows} × ${columns} answers that its last layer gives, each for one region: blue for real, orange for made. The score is their mean.`,
+      patches: `The ${rows} × ${columns} answers that its last layer gives, each drawn round its own place: blue for real, orange for made. The score is their mean.`,
       hangs: "Each place was blurred in turn. Orange: blurring it there makes the face look more made; blue: more real.",
     }[view];
   }

@@ -20,7 +20,7 @@ export function scoreScale() {
   return {
     root: html("div", { class: "vx-scale" }, words, track, ends),
     show(score, reference) {
-      words.replaceChildren(html("strong", {}, percent(score)), score >= 0.5 ? " takes it for a real normal face" : " takes it for a made one");
+      words.replaceChildren(html("strong", {}, percent(score)), score >= 0.5 ? " real: it takes this for a true normal face" : " real: it takes this for a made one");
       words.classList.toggle("vx-is-different", score < 0.5);
       words.dataset.score = score.toFixed(5);
       needle.style.left = `${(100 * score).toFixed(2)}%`;
@@ -31,21 +31,28 @@ export function scoreScale() {
 }
 
 // A colour between orange (made), clear, and blue (real), as RGBA bytes.
-export function patchColour(probability, strength = 0.72) {
+export function patchColour(probability, strength = 0.55) {
   const towards = 2 * probability - 1;
   const colour = towards < 0 ? [213, 94, 0] : [0, 114, 178];
   return [...colour, Math.round(255 * strength * Math.min(1, Math.abs(towards)))];
 }
 
-// Lays an answer of rows × columns over a canvas of any size, one flat square a patch.
+// Where the cells of `count` answers begin and end, as shares of the picture: answer i stands at i / count, and a pixel
+// belongs to the nearest one.
+export function cellEdges(count) {
+  return Array.from({ length: count + 1 }, (_, i) => (i === 0 ? 0 : i === count ? 1 : (i - 0.5) / count));
+}
+
+// Lays an answer of rows × columns over a canvas of any size: each answer colours the pixels that are nearest to its place.
 export function drawPatches(canvas, probabilities, [rows, columns]) {
   const pen = canvas.getContext("2d");
   pen.clearRect(0, 0, canvas.width, canvas.height);
-  const [tall, wide] = [canvas.height / rows, canvas.width / columns];
+  const [ys, xs] = [cellEdges(rows).map((y) => y * canvas.height), cellEdges(columns).map((x) => x * canvas.width)];
   probabilities.forEach((p, i) => {
     const [r, g, b, a] = patchColour(p);
+    const [row, column] = [Math.floor(i / columns), i % columns];
     pen.fillStyle = `rgba(${r}, ${g}, ${b}, ${a / 255})`;
-    pen.fillRect((i % columns) * wide + 0.5, Math.floor(i / columns) * tall + 0.5, wide - 1, tall - 1);
+    pen.fillRect(xs[column] + 0.5, ys[row] + 0.5, xs[column + 1] - xs[column] - 1, ys[row + 1] - ys[row] - 1);
   });
 }
 
