@@ -6,12 +6,13 @@ which takes some minutes.
 
 With ``--subsets`` it writes ``subsets.webp`` and ``subsets.json`` instead: what the 31 generators
 of `nfgan/loss_subsets` make of the first of those people, and the five losses of that. Trains
-those that the cache does not hold, a minute each.
+those that the cache does not hold, a minute each; letters after it name fewer of them.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import torch
 
@@ -57,12 +58,12 @@ def row_of(found: Pairs, person: int, expression: int) -> int:
 
 
 @torch.no_grad()
-def write_all_subsets() -> None:
-    """What each subset's generator makes of the explorer's people."""
+def write_made_by(subsets: Sequence[str]) -> None:
+    """What each of these subsets' generators makes of the explorer's people."""
     people, judge = shown_people().first(SHOWN), load_judge()
     faces = {
         letters: normalized(trained(subset_name(letters), "full"), people.inputs)
-        for letters in SUBSETS
+        for letters in subsets
     }
     values = {
         letters: judge(people.inputs, made, people.targets) for letters, made in faces.items()
@@ -73,8 +74,8 @@ def write_all_subsets() -> None:
 
 def main() -> None:
     """Write both files."""
-    if "--subsets" in sys.argv[1:]:
-        write_all_subsets()
+    if sys.argv[1:2] == ["--subsets"]:
+        write_made_by(sys.argv[2:] or SUBSETS)
         return
     found = pairs("test", PEOPLE, EACH)
     rows = torch.tensor(chosen(found))

@@ -57,6 +57,8 @@ PRESETS = (
     Preset("No features", "saix", "The paper could not keep the game from collapsing without "
            "them."),
     Preset("Symmetry alone", "s", "Any symmetric picture will do, and the flattest is easiest."),
+    Preset("Identity alone", "i", "Only to be the same person to a small recogniser, which does not "
+           "need a face for that."),
     Preset("Adversary alone", "a", "Only to look real: nothing ties the result to the picture, and "
            "the encoder learns nothing."),
 )  # fmt: skip
@@ -110,7 +112,7 @@ class LossFamilyExplorer(anywidget.AnyWidget):
         subsets: SubsetFaces | None = None,
     ):
         self._family, self._judge = family, judge
-        spans = self._spans(people)
+        spans = self._spans(people, subsets)
         super().__init__(
             subsets=list(subsets.subsets) if subsets else [],
             subset_sheet=subsets.sheet if subsets else "",
@@ -140,9 +142,9 @@ class LossFamilyExplorer(anywidget.AnyWidget):
         return cls(people, load_family(), load_judge(), subset_faces())
 
     @torch.inference_mode()
-    def _spans(self, people: ShownPeople) -> Mapping[str, list[float]]:
-        """From where to where each loss goes over the presets and people: a gauge's ends."""
-        found = []
+    def _spans(self, people: ShownPeople, subsets: SubsetFaces | None) -> Mapping[str, list[float]]:
+        """From where to where each loss goes over networks and people: a gauge's ends."""
+        found = [torch.tensor(one["values"]) for one in (subsets.subsets if subsets else ())]
         for preset in PRESETS:
             weights = torch.tensor([weights_of(preset.letters, self._family)] * len(people))
             faces = self._family(people.inputs, weights)

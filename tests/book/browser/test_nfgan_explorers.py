@@ -324,7 +324,7 @@ def test_networks_of_their_own_are_read_off_the_sheet(browser, tmp_path, people,
             assert set(values_of(page).values()) == {float(values[letters][0, 0])}
         slide(page, '.vx-five input[data-key="pixel"]', 0)
         settled(page, ".vx-five", "outcome")
-        assert "no such network" in page.locator(".vx-preset-words").inner_text()
+        assert "No such network" in page.locator(".vx-preset-words").inner_text()
 
     in_notebook(browser, tmp_path, "five_losses.js", state, check)
 

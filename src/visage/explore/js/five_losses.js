@@ -155,7 +155,7 @@ function render({ model, el }) {
       showSharpness(Float32Array.from({ length: FACE_SIZE ** 2 }, (_, i) => pixels[4 * i] / 255), people[state.person].target);
       panel.gauge(one.values[state.person], subsets.get(letters)?.values[state.person]);
       sum.show(state.weights, one.values[state.person]);
-    } else explain.textContent = "Nothing is asked for: there is no such network.";
+    } else explain.textContent = "No such network was trained.";
     trio.outcome.dataset.settled = number;
   }
 
