@@ -57,8 +57,8 @@ PRESETS = (
     Preset("No features", "saix", "The paper could not keep the game from collapsing without "
            "them."),
     Preset("Symmetry alone", "s", "Any symmetric picture will do, and the flattest is easiest."),
-    Preset("Identity alone", "i", "Only to be the same person to a small recogniser, which does not "
-           "need a face for that."),
+    Preset("Identity alone", "i", "Only to be the same person to a small recogniser, which does "
+           "not need a face for that."),
     Preset("Adversary alone", "a", "Only to look real: nothing ties the result to the picture, and "
            "the encoder learns nothing."),
 )  # fmt: skip
