@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from torch import Tensor
 
-from visage.ledger import Profile, Result, Row
+from visage.ledger import Profile, Row
 from visage.measured import mean_row, measured_result
 from visage.nfgan.measures import Measures, Sample
 from visage.nfgan.pairs import EACH, TEST, VALIDATION, Pairs, pairs
@@ -45,18 +44,5 @@ def share_row(name: str, found: Tensor, paper: float | None = None) -> Row:
     return mean_row(name, found.float(), "fraction", "higher", paper)
 
 
-def part_result(
-    name: str,
-    claim: str,
-    protocol: str,
-    *,
-    profile: Profile,
-    seed: int,
-    start: float,
-    rows: Iterable[Row],
-) -> Result:
-    """A result of this part; see `visage.measured.measured_result`."""
-    return measured_result(
-        f"nfgan/{name}", claim, protocol,
-        paper=PAPER, profile=profile, seed=seed, start=start, rows=rows,
-    )  # fmt: skip
+part_result = partial(measured_result, paper=PAPER)
+"""`visage.measured.measured_result` of Liu et al. (2018)."""

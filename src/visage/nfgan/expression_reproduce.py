@@ -122,7 +122,7 @@ def reproduce_table4(profile: Profile, seed: int) -> Result:
         rows += _compared_rows(one, f"_{name}", _REPORTED[name], seed)
     rows += _near_rows(found, trial.databases)
     return part_result(
-        "table4",
+        "nfgan/table4",
         "Supplementing the dataset with generated normalized faces in the training phase raises "
         "the accuracy of 2B(N+M)Softmax: CK+ 97.1% to 97.49%, MMI 78.53% to 80.26%.",
         _PROTOCOL,
@@ -176,7 +176,7 @@ def reproduce_fig6(profile: Profile, seed: int) -> tuple[Result, Figure]:
             for expression, share, count in zip(one.names, shares, counts, strict=True)
         ]
     result = part_result(
-        "fig6",
+        "nfgan/fig6",
         "The confusion matrices obtained with NFGAN's augmentation on CK+ and MMI.",
         "As nfgan/table4, with generated neutral faces, over all folds and three seeds: the share "
         "of the pictures of an expression that are taken for it. Made databases of synthetic "

@@ -56,7 +56,7 @@ def reproduce_fig5(profile: Profile, seed: int) -> tuple[Result, Figure]:
         *filter_rows(untrained_filters(seed), "_untrained"),
     ]
     result = part_result(
-        "fig5",
+        "nfgan/fig5",
         "The encoder's first filters have more Gabor-like edges when they are learnt with the "
         "feature-level perceptual loss.",
         f"The {len(ours)} kernels of 3 by 3 of Conv1, of two networks trained equally long with "

@@ -52,7 +52,7 @@ def reproduce_fig1(profile: Profile, seed: int) -> tuple[Result, Figure]:
         )
     ]  # fmt: skip
     result = part_result(
-        "fig1",
+        "nfgan/fig1",
         "A face with any expression, seen from nearly in front, is turned into the frontal and "
         "neutral face of the same person.",
         f"{len(sample)} pictures of {len(set(sample.person.tolist()))} synthetic test people: one "
@@ -97,7 +97,7 @@ def reproduce_fig3(profile: Profile, seed: int) -> tuple[Result, Figure]:
     ]
     rows += measure_rows(measure(sample.targets, sample, known), "_targets")
     result = part_result(
-        "fig3",
+        "nfgan/fig3",
         "The difference of models with and without the identity-preserving loss is subtle in "
         "appearance; the autoencoder's faces are blurred.",
         f"{len(sample)} pictures of synthetic test people, two of each. Three networks of one "

@@ -117,7 +117,7 @@ def reproduce_fig4(profile: Profile, seed: int) -> tuple[Result, Figure]:
         for row in identity_rows(seen, sample.person, "" if judge == JUDGES[0] else f"_{judge}")
     ]
     result = part_result(
-        "fig4",
+        "nfgan/fig4",
         "All faces that are generated with the identity-preserving loss pass a recogniser's "
         "threshold against their input; about 2 % do not without it.",
         f"{len(sample)} pictures of {int(sample.person.max()) + 1} synthetic test people, all "

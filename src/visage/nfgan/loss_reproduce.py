@@ -107,7 +107,7 @@ def reproduce_loss_subsets(profile: Profile, seed: int) -> tuple[Result, Figure]
         for (letter, name), value in effects(table).items()
     ]  # fmt: skip
     result = part_result(
-        "loss_subsets",
+        "nfgan/loss_subsets",
         "Each of the five losses has its work: the perceptual loss structure, the symmetry loss "
         "what is hidden, the adversarial loss sharpness, the identity loss likeness, and the pixel "
         "loss stability.",

@@ -54,7 +54,7 @@ def reproduce_neutrality(profile: Profile, seed: int) -> tuple[Result, Figure]:
         for place, name in enumerate(NAMES) if place != neutral
     ]  # fmt: skip
     result = part_result(
-        "neutrality",
+        "nfgan/neutrality",
         "Generated faces are at rest (our goal: at least 98% are read as neutral).",
         f"{len(faces.targets)} synthetic people of the split that nothing was tuned on, "
         f"{len(outputs) // len(faces.targets)} pictures each: all eight expressions, to 45 "

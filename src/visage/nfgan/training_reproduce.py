@@ -91,7 +91,7 @@ def reproduce_training(profile: Profile, seed: int) -> tuple[Result, Figure]:
             Row(f"minutes_seed{number}", None, minutes, "min", "lower", None),
         ]  # fmt: skip
     result = part_result(
-        "training",
+        "nfgan/training",
         "Training three networks at once is unstable without the perceptual loss, with which it "
         "does not collapse; the checkpoint that is shipped trains on two CPU cores in less than "
         "40 minutes.",

@@ -41,7 +41,7 @@ def reproduce_fig7(profile: Profile, seed: int) -> tuple[Result, Figure]:
         Row("latent_spread", None, _spread(own.start), "", None, len(sample)),
     ]
     result = part_result(
-        "fig7",
+        "nfgan/fig7",
         "Walking from z of a face to z̃ of its normalized face gives a series of plausible faces "
         "that morph from one to the other, without sharp transitions.",
         f"{len(sample)} pictures of synthetic test people, two of each; {_STEPS} equal steps. "

@@ -63,7 +63,7 @@ def reproduce_fig9(profile: Profile, seed: int) -> tuple[Result, Figure]:
     found = {name: compared(kind, "synthetic", profile).of(chips) for name, kind in kinds.items()}
     table = [row for name, one in found.items() for row in truth_rows(one, true, f"_{name}")]
     result = part_result(
-        "fig9",
+        "normalization/fig9",
         "Without augmentation there are more artefacts, from overfitting; the fully connected "
         "decoder makes very generic faces.",
         f"{len(rows)} synthetic test people, one everyday picture each; decoders trained equally "
@@ -86,7 +86,7 @@ def reproduce_fig10(profile: Profile, seed: int) -> tuple[Result, Figure]:
     plain = compared("plain", "synthetic", profile).of(chips)
     table = truth_rows(ours, true, "_ours") + truth_rows(plain, true, "_plain", textures=False)
     result = part_result(
-        "fig10",
+        "normalization/fig10",
         "Compared to a regular CNN with the same decoder capacity, decoupling texture and "
         "landmarks reproduces finer details.",
         f"{len(rows)} synthetic test people, one everyday picture each; both decoders have the "
@@ -128,7 +128,7 @@ def reproduce_fig11(profile: Profile, seed: int) -> tuple[Result, Figure]:
     for name, one in zip(("with", "without"), found, strict=True):
         table += truth_rows(one, true, f"_{name}_truth")[:-2]
     result = part_result(
-        "fig11",
+        "normalization/fig11",
         "The difference is subtle but visible, and improves the likeness of the recovered image: "
         "the distance between its embedding and the input's falls from 0.8 to 0.42.",
         f"{len(rows)} synthetic test people; two decoders trained equally long on synthetic "
@@ -155,7 +155,7 @@ def reproduce_fig12(profile: Profile, seed: int) -> tuple[Result, Figure]:
     figure = _histograms(panels, compared("short", there[0], profile).features.encoder.threshold)
     count = {world: len(found[0].distances) for world, found in panels.items()}
     result = part_result(
-        "fig12",
+        "normalization/fig12",
         "Without the identity loss, about 2 % of the synthesized images would not be considered "
         "the same identity as the input; with it, all are.",
         f"One picture each of {count} people of the test sides; two decoders a world, trained "

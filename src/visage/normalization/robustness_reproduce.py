@@ -104,7 +104,7 @@ def reproduce_fig8(profile: Profile, seed: int) -> tuple[Result, Figure]:
     ours, second = trial.of(shots.chips), other.of(shots.chips)
     straight = frontalized(shots.faces, shots.landmarks, trial.decoder.mean)
     result = part_result(
-        "fig8",
+        "normalization/fig8",
         "Results are stable across poses, lights and occlusions, with FaceNet's features more "
         "than with VGG-Face's; warping removes no occlusion, extreme pose, expression or light.",
         f"People of the test sides with {_EACH} pictures or more, the first {_EACH}: {counts}. "
@@ -177,7 +177,7 @@ def reproduce_robustness(profile: Profile, seed: int) -> tuple[Result, Figure]:
     chips = some.photos.chips[first_rows(some, 1, 2)].float() / 255
     inputs = torch.cat([torch.stack([c(chips)[k] for c in changes.values()]) for k in range(2)])
     result = part_result(
-        "robustness",
+        "normalization/robustness",
         "The model even works on paintings and degraded photographs, and through sunglasses.",
         "One picture each of the people of the test sides, as it is, without colour, painted "
         "(filter of Kuwahara, radius 3), with sunglasses, with a mask from the chin up. "

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from visage.faces.dataset import SyntheticFaces
 from visage.faces.portraits import Detail
 from visage.faces.shape import MorphableModel
-from visage.ledger import Profile, Result, Row
+from visage.ledger import Profile, Row
 from visage.measured import mean_row, measured_result
 from visage.normalization.decoder import DecoderConfig, load_decoder
 from visage.normalization.decoder_examples import DecoderExamples, collected_examples
@@ -111,18 +110,5 @@ def closeness_rows(found: Seen, tail: str = "") -> list[Row]:
     ]
 
 
-def part_result(
-    name: str,
-    claim: str,
-    protocol: str,
-    *,
-    profile: Profile,
-    seed: int,
-    start: float,
-    rows: Iterable[Row],
-) -> Result:
-    """A result of this part; see `visage.measured.measured_result`."""
-    return measured_result(
-        f"normalization/{name}", claim, protocol,
-        paper="cole2017synthesizing", profile=profile, seed=seed, start=start, rows=rows,
-    )  # fmt: skip
+part_result = partial(measured_result, paper="cole2017synthesizing")
+"""`visage.measured.measured_result` of Cole et al. (2017)."""

@@ -49,7 +49,7 @@ def reproduce_truth(profile: Profile, seed: int) -> tuple[Result, Figure]:
     )
     table += _foreign_rows(own_chips(found.decoded, DLIB_CHIP), true_chips)
     result = part_result(
-        "truth",
+        "normalization/truth",
         "The decoder's faces against the true normal face of each person.",
         f"{len(rows)} synthetic test people, one everyday picture each, the shipped decoder. "
         "landmark_error_px: root of the mean squared distance, in pixels of the 224-pixel crop "
@@ -109,7 +109,7 @@ def reproduce_foreign_judge(profile: Profile, seed: int) -> tuple[Result, Figure
         rows.append(mean_row(f"distance_to_other{tail}", again, "", "lower"))
         shown = (source.chips[:_SHOWN].float() / 255, found.decoded.image[:_SHOWN], made[:_SHOWN])
     result = part_result(
-        "foreign_judge",
+        "normalization/foreign_judge",
         "A naive decoder of the same features, trained on unmoved pictures, passes for 50 % "
         "(type I) and 23 % (type II) at a false-accept rate of 0.1 %.",
         f"People with two photographs: {counts}; the first is normalized. type1: the decoded face "
