@@ -48,7 +48,7 @@ TRAINING = TrainingConfig(
 SHORT = replace(TRAINING, steps=1200)
 """Of everything that is compared with each other, the twin of the shipped networks included."""
 
-BRIEF = replace(TRAINING, steps=300, ema=0.98)
+BRIEF = replace(TRAINING, steps=1200, ema=0.995)
 """Of each subset of the losses."""
 
 FAMILY = replace(TRAINING, steps=2500)
