@@ -69,3 +69,7 @@ class FineNetError(GeometryError):
 
 class CoarseNetworkError(GeometryError):
     """Pictures that are not the network's, or settings that describe no network."""
+
+
+class TextureError(GeometryError):
+    """Textures of another mesh, or of too few people."""

@@ -30,8 +30,10 @@ A translation that is measured at it does not change when the head turns."""
 
 # What a pose number of 1 is: about a standard deviation of the training pictures, so that six mean
 # squares weigh about the same.
-_ANGLES = (0.10, 0.5, 0.08)  # radians of pitch, yaw and roll
-_SHIFT = 8.0  # mm
+YAW_UNIT = 0.5  # radians
+_ANGLES = (0.10, YAW_UNIT, 0.08)  # radians of pitch, yaw and roll
+SHIFT = 8.0
+"""mm that a shift of 1 is."""
 _GROWTH = 0.08  # of the logarithm of the scale
 
 
@@ -110,7 +112,7 @@ class FaceNumbers:
         angles = angles * angles.new_tensor(_ANGLES)
         scale = (growth[:, 0] * _GROWTH).exp() * (size / WIDTH)
         unshifted = WeakPerspective(angles, 0 * shift, size, size, scale=scale)
-        shift = shift * _SHIFT - _centre_seen(unshifted)
+        shift = shift * SHIFT - _centre_seen(unshifted)
         return WeakPerspective(angles, shift, size, size, scale=scale)
 
     def vertices(self, mesh: FaceMesh) -> Tensor:
@@ -134,7 +136,7 @@ def pose_numbers(camera: WeakPerspective) -> Tensor:
     shift = camera.translation + _centre_seen(camera)
     growth = (camera.scale * (WIDTH / camera.width)).log()[:, None]
     angles = camera.angles / camera.angles.new_tensor(_ANGLES)
-    return torch.cat([angles, shift / _SHIFT, growth / _GROWTH], 1)
+    return torch.cat([angles, shift / SHIFT, growth / _GROWTH], 1)
 
 
 def _centre_seen(camera: WeakPerspective) -> Tensor:
