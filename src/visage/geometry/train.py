@@ -1,0 +1,7 @@
+"""What this part trains: ``visage train coarse_net`` and the others of `RECIPES`."""
+
+from __future__ import annotations
+
+from visage.geometry import coarse_train
+
+RECIPES = coarse_train.RECIPES
