@@ -73,3 +73,7 @@ class CoarseNetworkError(GeometryError):
 
 class TextureError(GeometryError):
     """Textures of another mesh, or of too few people."""
+
+
+class DetailError(GeometryError):
+    """Faces with wrinkles that cannot be drawn."""

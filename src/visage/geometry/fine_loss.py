@@ -6,10 +6,10 @@ L(ẑ, z₀, I) = λ_sh E_sh + λ_f E_f + λ_sm E_sm (eq. 14), each a mean over 
 - E_f = (ẑ - z₀)² and E_sm = |Δ ẑ| (eq. 13), how little it strays and how little it bends.
 
 **Units.** The paper gives λ = (1, 5e-3, 1), but neither the unit of intensity nor that of depth,
-and the balance hangs on both: with depth in units of U mm and intensity in units of 1/K of full white,
-the terms weigh K², 5e-3/U² and 1/U. In millimetres and [0, 1] smoothness wins by a hundred and
-nothing is carved; in 255 grey levels it counts for nothing and noise is. `FineUnits` holds the
-units in which the paper's numbers work, found on validation people of this book's world.
+and the balance hangs on both: with U units of depth to a millimetre and full white at K, the terms
+weigh K², 5e-3 U² and U. In millimetres and [0, 1] smoothness wins by a hundred and nothing is
+carved; in 255 grey levels it counts for nothing and noise is. `FineUnits` holds the units in which
+the paper's numbers work, found on validation people of this book's world.
 
 Light and albedo are constants here, as in the paper: `explain` finds them from the coarse depth.
 """
