@@ -66,14 +66,18 @@ class FaceMesh(nn.Module):
         self.identity_modes = len(identity)
 
     @classmethod
-    def load(cls) -> FaceMesh:
-        """The face of the model as it was sculpted, read once a process.
+    def load(cls, subdivision: int = 0) -> FaceMesh:
+        """The face of the model, read once a process.
+
+        Args:
+            subdivision: 0 for the mesh as it was sculpted, 1 for a depth map whose normals do not
+                show the mesh's facets. Both take the same numbers.
 
         >>> mesh = FaceMesh.load()
         >>> mesh.vertices(torch.zeros(2, 80)).shape[0]
         2
         """
-        return _loaded()
+        return _loaded(subdivision)
 
     def vertices(self, identity: Tensor, expression: Tensor | None = None) -> Tensor:
         """Where the face's vertices are.
@@ -101,6 +105,6 @@ class FaceMesh(nn.Module):
         return self.mean + (shape @ self.modes.flatten(1)).unflatten(1, (-1, 3))
 
 
-@lru_cache(maxsize=1)
-def _loaded() -> FaceMesh:
-    return FaceMesh(MorphableModel.load())
+@lru_cache(maxsize=2)
+def _loaded(subdivision: int) -> FaceMesh:
+    return FaceMesh(MorphableModel.load(subdivision))
