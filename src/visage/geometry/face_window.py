@@ -114,13 +114,21 @@ class FaceWindow:
         samples = (self.side / size).ceil().clamp(2, _FINEST).int()
         for fine in samples.unique().tolist():
             some = samples == fine
-            grid = self[some]._grid(images, size * fine)
+            grid = self[some].grid(images, size * fine)
             sampled = F.grid_sample(images[some], grid, align_corners=False, padding_mode="border")
             found[some] = F.avg_pool2d(sampled, fine)
         return found
 
-    def _grid(self, images: Tensor, size: int) -> Tensor:
-        """(B, size, size, 2), the coordinates that `grid_sample` takes."""
+    def grid(self, images: Tensor, size: int) -> Tensor:
+        """Where the windows' pixels are in pictures, as `torch.nn.functional.grid_sample` takes it.
+
+        Args:
+            images: (B, C, H, W).
+            size: pixels of the windows.
+
+        Returns:
+            (B, size, size, 2), for `align_corners=False`.
+        """
         extent = self.centre.new_tensor([images.shape[3], images.shape[2]])
         middle = (2 * self.centre + 1) / extent - 1
         half = self.side[:, None] / extent
