@@ -31,6 +31,7 @@ class CoarseConfig:
     stem: int = 24  # channels at half the size
     widths: tuple[int, ...] = (48, 96, 160, 224)  # of the stages, each at half the size before
     blocks: tuple[int, ...] = (2, 2, 2, 2)  # residual blocks of each: ResNet-18's
+    narrow: int = 64  # channels of the last maps, from which the numbers are read
 
     def __post_init__(self):
         if self.size < 32 or len(self.widths) != len(self.blocks) or min(self.blocks) < 1:
@@ -82,8 +83,14 @@ class CoarseNet(nn.Module):
             stages += [Block(width, width, 1) for _ in range(blocks - 1)]
             before, side = width, -(-side // 2)
         self.stages = nn.Sequential(*stages)
-        # The last maps are not averaged: where things are matters here.
-        self.head = nn.Linear(before * side * side + NUMBERS, NUMBERS)
+        # The last maps are not averaged, as ResNet's are: where things are matters here.
+        self.narrow = nn.Sequential(
+            nn.Conv2d(before, config.narrow, 1, bias=False),
+            nn.BatchNorm2d(config.narrow),
+            nn.ReLU(),
+        )
+        features = config.narrow * side * side
+        self.head = nn.Linear(features + NUMBERS, NUMBERS)
         # The first answer is the one that was fed back.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -111,7 +118,7 @@ class CoarseNet(nn.Module):
         # From [0, 1] to about [-1, 1], and zero where the face is not.
         masked = (2 * faces - 1) * seen.mask
         maps = torch.cat([masked, seen.channels], 1)
-        features = self.stages(self.stem(maps)).flatten(1)
+        features = self.narrow(self.stages(self.stem(maps))).flatten(1)
         numbers = current.numbers
         correction = self.head(torch.cat([features, numbers.to(features)], 1))
         return FaceNumbers.of(numbers + correction.to(numbers))
