@@ -143,6 +143,23 @@ def find_face(image: Tensor, *, which: Which = "only") -> Face:
         SeveralFacesError: `which` is "only" and there are several faces of 40 pixels or more.
         ValueError: `which` is none of the above.
     """
+    box = find_box(image, which=which)
+    return Face(box, find_landmarks(image, box))
+
+
+def find_box(image: Tensor, *, which: Which = "only") -> FaceBox:
+    """Find the face of a photograph, as `find_face` does, but without landmarks.
+
+    Args:
+        image: (1, 3, H, W) in [0, 1].
+        which: see `find_face`.
+
+    Raises:
+        NoFaceError: no face is seen, or none with that number.
+        FaceTooSmallError: the face is less than 40 pixels wide.
+        SeveralFacesError: `which` is "only" and there are several faces of 40 pixels or more.
+        ValueError: `which` is none of those.
+    """
     if not (which in ("only", "largest", "central") or type(which) is int):
         raise ValueError(f"which={which!r}; expected 'only', 'largest', 'central' or a number")
     boxes = detect_faces(image)
@@ -159,7 +176,7 @@ def find_face(image: Tensor, *, which: Which = "only") -> Face:
             f"the face is {box.side:.0f} pixels wide; use a photograph in which it has at least "
             f"{MIN_FACE}"
         )
-    return Face(box, find_landmarks(image, box))
+    return box
 
 
 def _choose(boxes: list[FaceBox], which: Which, image: Tensor) -> FaceBox:
