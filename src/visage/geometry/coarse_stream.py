@@ -196,8 +196,11 @@ class _Draw:
         gain = float(np.exp(data.gain * random.standard_normal()))
         gamma = float(np.exp(data.gamma * random.standard_normal()))
         level = float(random.uniform(0, data.noise))
-        return cls(row, other, *windows, follow, other_follow, mirrored, beta, start, gain, gamma, level,
-                   int(random.integers(2**31)))  # fmt: skip
+        noise = int(random.integers(2**31))
+        return cls(
+            *(row, other, *windows, follow, other_follow),
+            *(mirrored, beta, start, gain, gamma, level, noise),
+        )
 
     def noise(self, size: int) -> np.ndarray:
         return np.random.default_rng(self.seed).standard_normal((1, size, size), np.float32)
