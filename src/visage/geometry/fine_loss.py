@@ -45,8 +45,9 @@ class FineLossWeights:
 class FineUnits:
     """In what depth and intensity are counted, so that `FineLossWeights` balance."""
 
-    white: float = 32.0  # the intensity of linear 1
-    millimetre: float = 1.0  # the depth of 1 mm
+    # The intensity of linear 1. With 10 and less wrinkles vanish, with 30 and more noise is carved.
+    white: float = 16.0
+    millimetre: float = 1.0  # the depth of 1 mm; 0.5 to 10 make no difference that we could see
 
     def __post_init__(self):
         if self.white <= 0 or self.millimetre <= 0:

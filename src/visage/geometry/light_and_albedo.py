@@ -37,10 +37,10 @@ class RecoveryConfig:
     """How light and albedo are solved for."""
 
     # Towards FRONTAL_LIGHT, against the mean square of a basis function, which is 1 to 0.1.
-    light_prior: float = 1e-3
+    light_prior: float = 1e-2
     # Towards the average face, against mean squares of shaded modes, in linear light squared; a
     # mode's coefficient is in standard deviations.
-    albedo_prior: float = 1e-5
+    albedo_prior: float = 3e-5
     # The paper solves for light, then for albedo, once; more rounds alternate.
     rounds: int = 1
 

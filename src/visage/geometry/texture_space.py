@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from visage.checkpoints import load_checkpoint
+from visage.faces.asset import read_asset
 from visage.faces.raster import interpolate
+from visage.faces.subdivision import catmull_clark
 from visage.geometry.errors import TextureError
 from visage.geometry.face_mesh import FaceMesh
 
@@ -54,7 +57,7 @@ class TextureSpace:
         """The one that is shipped.
 
         Args:
-            mesh: that is drawn; `FaceMesh.load()` if None.
+            mesh: that is drawn, of either subdivision; `FaceMesh.load()` if None.
 
         Raises:
             visage.checkpoints.CheckpointError: its file is missing or damaged.
@@ -63,9 +66,13 @@ class TextureSpace:
         >>> TextureSpace.load().modes.shape[0]
         10
         """
+        mesh = FaceMesh.load() if mesh is None else mesh
         kept = load_checkpoint(NAME)[0]
-        triangles = (FaceMesh.load() if mesh is None else mesh).triangles
-        return cls(kept["mean"], kept["modes"], triangles.cpu()).to(triangles.device)
+        values = torch.cat([kept["mean"][:, None], kept["modes"].T], 1)  # (N, 1 + K)
+        if len(mesh.mean) > len(values):
+            values = _subdivided(values, mesh.chosen.cpu())
+        space = cls(values[:, 0].clone(), values[:, 1:].T.contiguous(), mesh.triangles.cpu())
+        return space.to(mesh.triangles.device)
 
     def to(self, target: torch.device | torch.dtype | str) -> TextureSpace:
         """The same space on another device, or in another type."""
@@ -107,3 +114,15 @@ class TextureSpace:
         values = torch.cat([self.mean[:, None], self.modes.T], 1)
         pictures = interpolate(values, self.triangles, ids, weights.to(values.dtype))
         return pictures[:, :1], pictures[:, 1:]
+
+
+def _subdivided(values: Tensor, chosen: Tensor) -> Tensor:
+    """Values (N, K) of `FaceMesh.load(0)` at the vertices (N',) of the model subdivided once."""
+    asset = read_asset()
+    step = catmull_clark(asset["quads"].astype(np.int64), len(asset["mean"])).matrix
+    rows = step[chosen.numpy()][:, FaceMesh.load().chosen.numpy()]
+    # A vertex on the border of the face also stands between some that have no texture.
+    share = np.asarray(rows.sum(1))
+    if not (share > 0).all():
+        raise TextureError("the mesh has vertices beyond the face; learn its textures again")
+    return torch.from_numpy((rows @ values.double().numpy()) / share).to(values.dtype)
