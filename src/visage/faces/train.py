@@ -94,7 +94,7 @@ def ship_cascade(
         "regressions from gradients and colours."
     )
     card = _card(task, metrics, seed, seconds)
-    return save_checkpoint(cascades.NAME, cascade.tensors(), card, folder=folder)
+    return save_checkpoint(cascades.NAME, cascade.tensors(), card, storage="int8", folder=folder)
 
 
 def ship_priors(
@@ -115,7 +115,7 @@ def ship_priors(
         "of the cascade."
     )
     card = _card(task, _errors(model, people, fit.vertices(model)), seed, seconds)
-    return save_checkpoint(fitting_priors.NAME, priors.tensors(), card, folder=folder)
+    return save_checkpoint(fitting_priors.NAME, priors.tensors(), card, storage="int8", folder=folder)
 
 
 def _errors(model: MorphableModel, people: Portraits, found: Tensor) -> dict[str, float]:

@@ -151,5 +151,5 @@ def load_coarse_net(name: str = "coarse_net") -> CoarseNet:
         CheckpointError: there is none, or it is damaged.
     """
     network = CoarseNet()
-    network.load_state_dict(load_checkpoint(name).tensors)
+    network.load_state_dict(load_checkpoint(name)[0])
     return network.eval().requires_grad_(False)
