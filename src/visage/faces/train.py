@@ -115,7 +115,9 @@ def ship_priors(
         "of the cascade."
     )
     card = _card(task, _errors(model, people, fit.vertices(model)), seed, seconds)
-    return save_checkpoint(fitting_priors.NAME, priors.tensors(), card, storage="int8", folder=folder)
+    return save_checkpoint(
+        fitting_priors.NAME, priors.tensors(), card, storage="int8", folder=folder
+    )
 
 
 def _errors(model: MorphableModel, people: Portraits, found: Tensor) -> dict[str, float]:
