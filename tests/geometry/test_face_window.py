@@ -73,6 +73,17 @@ def test_round_faces_centres_them():
     assert float(pose[:, 3:].abs().max()) < 1e-4  # no shift, no growth
 
 
+def test_scaled_windows_show_the_same():
+    image = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(0))
+    windows = FaceWindow(torch.tensor([[19.0, 22.0]]), torch.tensor([20.0]))
+    large = image.repeat_interleave(3, 2).repeat_interleave(3, 3)
+    found = windows.scaled(3).cut(large, 20)
+    nearest = windows.inside(torch.tensor([[[10.0, 20.0]]]), 20)
+    there = windows.scaled(3).inside(torch.tensor([[[31.0, 61.0]]]), 20)  # 3 x + 1: the middles
+    torch.testing.assert_close(nearest, there)
+    assert float((found - windows.cut(image, 20)).abs().mean()) < 0.15
+
+
 def test_recentred():
     """Where the face was found is where the second window is."""
     windows, camera = _windows(), _camera()

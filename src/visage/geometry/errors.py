@@ -51,14 +51,6 @@ class ReconstructionError(GeometryError):
     """A picture from which no face can be reconstructed."""
 
 
-class NoFaceError(ReconstructionError):
-    """No face is seen in the picture."""
-
-
-class TinyFaceError(ReconstructionError):
-    """The face has too few pixels."""
-
-
 class ProfileError(ReconstructionError):
     """The face is turned beyond what the network was trained on."""
 

@@ -175,6 +175,10 @@ class FaceWindow:
         middle = self.centre.new_tensor([(camera.width - 1) / 2, (camera.height - 1) / 2])
         return (middle - self.centre) / camera.scale[:, None] * self.centre.new_tensor([1.0, -1.0])
 
+    def scaled(self, factor: float) -> FaceWindow:
+        """The same windows on pictures with `factor` times as many pixels each way."""
+        return FaceWindow((self.centre + 0.5) * factor - 0.5, self.side * factor)
+
     def recentred(self, numbers: FaceNumbers) -> FaceWindow:
         """Windows in whose middle the faces stand that were found in these.
 
