@@ -156,7 +156,8 @@ class _Grid:
     def __init__(self, inside: Tensor, sigma: float):
         self.inside = inside[0, 0].numpy()
         self.sigma = sigma
-        self.weight = np.maximum(gaussian_filter(self.inside.astype(float), sigma), 1e-3)
+        share = gaussian_filter(self.inside.astype(float), sigma, mode="constant")
+        self.weight = np.maximum(share, 1e-3)
         self.right = self.inside[:, :-1] & self.inside[:, 1:]
         self.down = self.inside[:-1] & self.inside[1:]
 
@@ -178,7 +179,8 @@ class _Grid:
         return e
 
     def rough(self, e: np.ndarray) -> np.ndarray:
-        """e minus its Gaussian mean over the mask."""
+        """What of e its Gaussian mean over the mask does not hold."""
+        e = e * self.inside
         return (e - gaussian_filter(e, self.sigma, mode="constant") / self.weight) * self.inside
 
     def rough_back(self, e: np.ndarray) -> np.ndarray:
@@ -190,7 +192,7 @@ class _Grid:
 def _moved(
     grid: _Grid, left: Tensor, slope: Tensor, light: Tensor, config: TemplateShading
 ) -> Tensor:
-    """e in mm: least squares of shading, roughness and the pull."""
+    """Least squares of shading, roughness and the pull: e in mm."""
     target, factor = (part[0, 0].double().numpy() * grid.inside for part in (left, slope))
     across, along = factor * float(light[1]), -factor * float(light[2])
 

@@ -28,7 +28,7 @@ from visage.faces.light import Light
 from visage.faces.population import people
 from visage.faces.portraits import Detail, portray
 from visage.faces.reflectance import decode_srgb, encode_srgb
-from visage.faces.scene import render
+from visage.faces.scene import Render, render
 from visage.faces.shape import MorphableModel
 from visage.faces.shots import Shots
 from visage.faces.skin import skin_maps
@@ -51,7 +51,7 @@ _SLANTED = 0.2  # cosine below which a view shows too little of a surface
 @torch.no_grad()
 def appearances(
     mesh: FaceMesh, model: MorphableModel, indices: Sequence[int], *, seed: int = 0,
-    split: str = "train", progress: bool = True,
+    split: str = "train", detail: Detail = _DETAIL, progress: bool = True,
 ) -> Tensor:  # fmt: skip
     """Albedo of people at the vertices of their faces, as pictures in even light show it.
 
@@ -61,6 +61,7 @@ def appearances(
         indices: of B people.
         seed: of the world.
         split: of `visage.faces.population.SPLITS`.
+        detail: how finely they are made.
         progress: whether to show it.
 
     Returns:
@@ -69,14 +70,14 @@ def appearances(
     groups = [indices[start : start + _TOGETHER] for start in range(0, len(indices), _TOGETHER)]
     hidden = None if progress else True
     shown = tqdm(groups, desc="textures", unit="group", disable=hidden, leave=False)
-    return torch.cat([_appearance(mesh, model, group, seed, split) for group in shown])
+    return torch.cat([_appearance(mesh, model, group, seed, split, detail) for group in shown])
 
 
-def _appearance(mesh, model, indices, seed, split) -> Tensor:
+def _appearance(mesh, model, indices, seed, split, detail) -> Tensor:
     persons = people(model, seed, indices, split=split)
     bald = tuple(replace(hair, style=BALD) for hair in persons.hair)
     persons = replace(persons, hair=bald)
-    maps = skin_maps(model, persons.skin, _DETAIL.texture)
+    maps = skin_maps(model, persons.skin, detail.texture)
     batch, rest = len(persons), torch.zeros(len(persons), 52)
     # Parts that no view shows, such as the tongue, have their texture's colour.
     colours = encode_srgb(vertex_colours(model, maps.albedo)[:, mesh.chosen]).mT[..., None]
@@ -84,18 +85,20 @@ def _appearance(mesh, model, indices, seed, split) -> Tensor:
     total = _FAINT * unseen * model.occlusion[mesh.chosen]
     weight = torch.full_like(total, _FAINT)
     for yaw in _YAWS:
-        camera = _camera(batch, yaw)
+        camera = even_camera(batch, yaw)
         names = ("neutral",) * batch
-        taken = Shots(persons.seeds, rest, names, torch.zeros(batch), camera, _even_light(batch))
-        scene = portray(model, persons, taken, _DETAIL, maps=maps)
+        taken = Shots(persons.seeds, rest, names, torch.zeros(batch), camera, even_light(batch))
+        scene = portray(model, persons, taken, detail, maps=maps)
         picture = render(model, scene)
-        seen, colour = _sampled(mesh, model, picture, camera)
+        seen, colour = sampled(mesh, model, picture, camera)
         total, weight = total + seen * colour, weight + seen
     return total / weight
 
 
-def _sampled(mesh, model, picture, camera) -> tuple[Tensor, Tensor]:
-    """How well a picture shows each vertex (B, N), and its linear grey there."""
+def sampled(
+    mesh: FaceMesh, model: MorphableModel, picture: Render, camera: WeakPerspective
+) -> tuple[Tensor, Tensor]:
+    """How well pictures show each vertex of the face, and their linear grey there; (B, N) both."""
     points = camera.project(picture.vertices)[:, mesh.chosen]
     facing = camera.turn(model.normals(picture.vertices))[:, mesh.chosen, 2]
     linear = decode_srgb(grey(picture.image))
@@ -107,14 +110,15 @@ def _sampled(mesh, model, picture, camera) -> tuple[Tensor, Tensor]:
     return (facing - _SLANTED).clamp(min=0) * visible, colour
 
 
-def _camera(batch: int, yaw: float) -> WeakPerspective:
+def even_camera(batch: int, yaw: float) -> WeakPerspective:
+    """The camera of the pictures that are learned from, turned by `yaw` radians."""
     angles = torch.tensor([0.0, yaw, 0.0]).expand(batch, -1)
     middle = -torch.tensor(_MIDDLE).expand(batch, -1)
     scale = torch.full((batch,), _SIZE / _WIDTH)
     return WeakPerspective(angles, middle, _SIZE, _SIZE, scale=scale)
 
 
-def _even_light(batch: int) -> Light:
+def even_light(batch: int) -> Light:
     """Radiance 1 from everywhere: an open white surface sends back 1."""
     ambient = torch.zeros(batch, 4, 3)
     ambient[:, 0] = math.sqrt(4 * math.pi)
