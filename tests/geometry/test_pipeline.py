@@ -1,0 +1,122 @@
+"""From windows to surfaces, with networks that answer what they are told to."""
+
+import math
+
+import pytest
+import torch
+
+from visage.geometry.coarse_network import CoarseNet
+from visage.geometry.confidence import CONFIDENCE, FEATURES, features, learn_confidence
+from visage.geometry.errors import GeometryError
+from visage.geometry.fine_network import FineNet
+from visage.geometry.pipeline import Networks, coarse_looks, reconstruct_windows
+from visage.geometry.representation import FaceNumbers
+
+
+class Told:
+    """A CoarseNet that answers with given numbers, look after look."""
+
+    def __init__(self, *answers: FaceNumbers):
+        self.answers, self.shown = list(answers), []
+
+    def reduced(self, faces):
+        self.shown.append(faces)
+        return faces
+
+    def step(self, mesh, faces, current):
+        return self.answers[len(self.shown) - 1]
+
+
+def _numbers(pose: list[float]) -> FaceNumbers:
+    numbers = FaceNumbers.zeros(1)
+    return FaceNumbers(numbers.identity, numbers.expression, torch.tensor([pose]))
+
+
+def test_the_second_look_is_put_back():
+    """A face off the middle is in the middle of the second window, and back where it was."""
+    there = _numbers([0.1, 0.5, 0.2, 1.5, -1.0, 0.7])
+    centred = _numbers([0.1, 0.5, 0.2, 0.0, 0.0, 0.0])
+    looks = coarse_looks(Told(there, centred), torch.rand(1, 1, 100, 100), 2)
+    torch.testing.assert_close(looks.last.pose, there.pose, atol=1e-4, rtol=0)
+    assert float(looks.apart) < 1e-3
+    assert len(looks.fits) == 2
+
+
+def test_the_second_look_sees_the_face_in_the_middle():
+    there = _numbers([0.0, 0.0, 0.0, 2.0, 0.0, 0.0])  # 2 x SHIFT to the right
+    network = Told(there, there)
+    faces = torch.zeros(1, 1, 200, 200)
+    column = float(there.camera(200).project(torch.tensor([[[0.0, -8.0, 50.0]]]))[0, 0, 0])
+    faces[..., round(column) - 2 : round(column) + 3] = 1
+    coarse_looks(network, faces, 1)
+    seen = network.shown[1].mean((0, 1, 2))
+    middle = float((seen * torch.arange(200)).sum() / seen.sum())
+    assert middle == pytest.approx(99.5, abs=1)
+
+
+def test_one_look_is_the_paper():
+    there = _numbers([0.0] * 6)
+    looks = coarse_looks(Told(there), torch.zeros(1, 1, 100, 100), 3, looks=1)
+    assert len(looks.fits) == 1
+    assert torch.equal(looks.apart, looks.settled)
+
+
+@pytest.mark.parametrize("size", [100, 200])
+def test_surfaces_of_untrained_networks_are_the_mean_face(size):
+    networks = Networks(CoarseNet().eval(), FineNet().eval())
+    found = reconstruct_windows(networks, torch.rand(2, 1, size, size))
+    assert len(found) == 2
+    torch.testing.assert_close(found.depth, found.coarse.depth)
+    assert bool((found.depth.isfinite() == (found.mask > 0)).all())
+    length = found.normals.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(length[found.mask > 0], torch.ones(int(found.mask.sum())))
+    assert float(length[found.mask == 0].abs().max()) == 0
+    assert found.scale.tolist() == pytest.approx([size / 232] * 2)
+
+
+def test_faces_do_not_depend_on_each_other():
+    torch.manual_seed(0)
+    network = CoarseNet().eval()
+    torch.nn.init.normal_(network.head.weight, std=3e-3)
+    networks, faces = Networks(network, FineNet().eval()), torch.rand(3, 1, 100, 100)
+    both, alone = (reconstruct_windows(networks, some) for some in (faces, faces[1:2]))
+    torch.testing.assert_close(
+        both.numbers[1:2].numbers, alone.numbers.numbers, atol=1e-4, rtol=1e-4
+    )
+
+
+def test_nan_is_refused():
+    networks = Networks(CoarseNet().eval(), FineNet().eval())
+    with pytest.raises(GeometryError, match="NaN"):
+        reconstruct_windows(networks, torch.full((1, 1, 100, 100), torch.nan))
+
+
+def test_confidence_is_learned():
+    """Errors that follow the features by a law, with noise, give the law back."""
+    generator = torch.Generator().manual_seed(0)
+    seen = torch.randn(4000, len(FEATURES), generator=generator)
+    law = torch.tensor([0.3, -0.2, 0.5, 0.1])
+    noise = 0.25 * torch.randn(4000, generator=generator)
+    found = learn_confidence(seen, (seen @ law + 0.8 + noise).exp())
+    assert found.weights == pytest.approx(law.tolist(), abs=0.03)
+    assert found.offset == pytest.approx(0.8, abs=0.02)
+    assert found.spread == pytest.approx(0.25, abs=0.02)
+
+
+def test_confidence_falls_with_the_expected_error():
+    near = coarse_looks(Told(*[_numbers([0.0] * 6)] * 2), torch.zeros(1, 1, 100, 100))
+    far = coarse_looks(
+        Told(_numbers([0.0] * 6), _numbers([0.0, 2.5, 0, 1, 1, 1])), torch.zeros(1, 1, 100, 100)
+    )
+    assert CONFIDENCE.expected_error(far) > CONFIDENCE.expected_error(near)
+    assert 0 <= float(CONFIDENCE(far)) < float(CONFIDENCE(near)) <= 1
+    assert features(far).shape == (1, len(FEATURES))
+    assert float(features(far)[0, 2]) == pytest.approx(float(far.last.camera().angles[0, 1]))
+    assert all(math.isfinite(value) for value in features(near)[0].tolist())
+
+
+def test_confidence_needs_examples():
+    with pytest.raises(GeometryError, match="at least 20"):
+        learn_confidence(torch.zeros(5, 4), torch.ones(5))
+    with pytest.raises(GeometryError, match="above 0"):
+        learn_confidence(torch.zeros(30, 4), torch.zeros(30))
