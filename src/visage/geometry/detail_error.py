@@ -35,6 +35,7 @@ class DetailErrors:
     normals: Tensor  # (B,) degrees, mean angle to the true normal where skin is seen
     wrinkles: Tensor  # (B,) mm², mean squared high-frequency error in wrinkles
     energy: Tensor  # (B,) mm², mean square of the wrinkles themselves
+    carved: Tensor  # (B,) mm², mean product of what was found in wrinkles with the true ones
 
     @classmethod
     def joined(cls, some: list[DetailErrors]) -> DetailErrors:
@@ -68,6 +69,8 @@ def detail_errors(
         raise DetailError("depth is not finite where it is to be compared; leave those pixels out")
     error = (depth.masked_fill(~pixels, 0) - truth.masked_fill(~pixels, 0)) * pixels
     high, wrinkle = high_frequencies(error, pixels), high_frequencies(relief, pixels)
+    # Nearer by `relief` is less deep: what remains without it is what was found of the wrinkles.
+    found_there = wrinkle - high
     bare = pixels & (seen > _BARE)
     lined = bare & (wrinkle.abs() > WRINKLED)
     found, true = (normals_of_depth(x, pixels, scale) for x in (depth, truth))
@@ -78,6 +81,7 @@ def detail_errors(
         normals=_mean(angle, bare),
         wrinkles=_mean(high.square(), lined),
         energy=_mean(wrinkle.square(), lined),
+        carved=_mean(found_there * wrinkle, lined),
     )
 
 

@@ -19,8 +19,8 @@ from visage.geometry.errors import DetailError
 STEPS = (1, 2, 4, 8)
 """Pixels over which slopes are measured."""
 
-STEEPEST = 3.0
-"""Slope, 72 degrees, beyond which neighbouring pixels are taken to be of two surfaces."""
+STEEPEST = 2.0
+"""Slope, 63 degrees, beyond which neighbouring pixels are taken to be of two surfaces."""
 
 
 def slope_loss(

@@ -12,22 +12,20 @@ size of the wrinkle, and what was learned at 200 pixels holds at 400 (fig. 11).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from visage.checkpoints import load_into
 from visage.geometry.errors import FineNetError
+from visage.geometry.fine_inputs import LIT, PLAIN, fine_inputs
 from visage.geometry.hypercolumn import Hypercolumn
-from visage.geometry.surface_normals import normals_of_depth
 from visage.geometry.vgg_base import VGGBase
 
-INPUTS = 5
-"""The picture, the depth, where the coarse normals point (right, up), and the mask."""
-
 _MULTIPLE = 4  # of which the base's pictures are: it halves them twice
-_DEEP = 64.0  # pixels: a face is about so deep at 200 pixels a side
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ class FineConfig:
     """How large FineNet is."""
 
     width: float = 0.25  # of VGG-Face's maps; the paper's is 1, whose 200-pixel face takes 0.5 s
+    lit: bool = True  # whether it is told the light, see `fine_inputs`; the paper's is not
     regressor: tuple[int, ...] = (48, 32)  # maps between columns and depth; the paper gives none
 
 
@@ -55,14 +54,15 @@ class FineNet(nn.Module):
             base: in place of a random one of the config's width, such as `vgg_face_base` reads.
 
         Raises:
-            FineNetError: the base takes other channels than `INPUTS`.
+            FineNetError: the base takes other channels than it is given.
         """
         super().__init__()
         self.config = config or FineConfig()
-        self.base = base or VGGBase(INPUTS, self.config.width)
-        if self.base.conv1_1.in_channels != INPUTS:
+        given = LIT if self.config.lit else PLAIN
+        self.base = base or VGGBase(given, self.config.width, normalised=True)
+        if self.base.conv1_1.in_channels != given:
             raise FineNetError(
-                f"the base takes {self.base.conv1_1.in_channels} channels; FineNet gives {INPUTS}"
+                f"the base takes {self.base.conv1_1.in_channels} channels; FineNet gives {given}"
             )
         self.columns = Hypercolumn(self.base.outputs)
         # The picture and the depth are the rest of a column: 448 + 2 numbers in the paper.
@@ -92,27 +92,25 @@ class FineNet(nn.Module):
         """
         _check(faces, depth, mask, scale)
         height, width = faces.shape[2:]
-        seen = fine_inputs(faces, depth, mask, scale)
+        with torch.autocast(faces.device.type, enabled=False):  # depth needs all its digits
+            seen = fine_inputs(faces, depth, mask, scale, lit=self.config.lit)
         seen = F.pad(seen, (0, -width % _MULTIPLE, 0, -height % _MULTIPLE))
-        columns = torch.cat([self.columns(self.base(seen)), seen[:, :2]], 1)
+        columns = self.columns(self.base(seen))
+        columns = torch.cat([columns, seen[:, :2].to(columns)], 1)  # one type: else all is copied
         moved = self.regressor(columns)[..., :height, :width].float()
         return torch.where(mask > 0, depth + moved / scale.view(-1, 1, 1, 1), depth)
 
 
-def fine_inputs(faces: Tensor, depth: Tensor, mask: Tensor, scale: Tensor) -> Tensor:
-    """What the base sees (B, 5, H, W): zero where the mask is.
+@lru_cache(maxsize=2)
+def load_fine_net(name: str = "fine_net") -> FineNet:
+    """The shipped network, in evaluation mode.
 
-    The picture is divided by its mean over the face, so that a darker exposure is the same, and the
-    depth counts in pixels from its own mean, because its origin has no meaning.
+    Raises:
+        CheckpointError: there is none, or it is damaged.
     """
-    inside = mask > 0
-    shown, filled = faces * inside, depth.masked_fill(~inside, 0)
-    count = inside.sum((1, 2, 3), keepdim=True).clamp(min=1)
-    bright, far = (x.sum((1, 2, 3), keepdim=True) / count for x in (shown, filled))
-    contrast = shown / bright.clamp(min=0.02) - 1
-    deep = (filled - far) * scale.view(-1, 1, 1, 1) / _DEEP
-    normals = normals_of_depth(depth, mask, scale)[:, :2]
-    return torch.cat([contrast, deep, normals, torch.ones_like(mask)], 1) * inside
+    network = FineNet()
+    load_into(network, name)
+    return network.eval().requires_grad_(False)
 
 
 def _check(faces: Tensor, depth: Tensor, mask: Tensor, scale: Tensor) -> None:

@@ -28,6 +28,7 @@ class FineData:
     gamma: float = 0.15  # spread of the logarithm of an exponent on the picture
     blur: float = 1.1  # pixels, largest standard deviation: enlarged photographs are soft
     noise: float = 0.02  # largest standard deviation
+    estimated: tuple[float, float] = (0.6, 1.05)  # of the way from the truth to CoarseNet's answer
     covered: float = 0.4  # how much a pixel of brow, beard or glasses counts, beside 1 for skin
 
 
@@ -38,6 +39,7 @@ class FineStream:
         seed: item i depends on (seed, i) only.
         kept: faces to draw from.
         data: how.
+        estimates: (N, 138), CoarseNet's answers for them; imitated ones (`coarse_like`) if None.
         textures: whether items hold what the unsupervised criterion needs.
     """
 
@@ -47,9 +49,11 @@ class FineStream:
         kept: KeptDetail,
         data: FineData | None = None,
         *,
+        estimates: Tensor | None = None,
         textures: bool = True,
     ):
         self.seed, self.kept, self.data = seed, kept, data or FineData()
+        self.estimates = estimates
         self.mesh, self.smooth = FaceMesh.load(), FaceMesh.load(1)
         self.space = TextureSpace.load(self.mesh) if textures else None
 
@@ -62,17 +66,12 @@ class FineStream:
         compared. With textures also skin, mean and modes, of the coarse face.
         """
         randoms = [np.random.default_rng([self.seed, index]) for index in indices]
-        some = self.kept.rows([int(random.integers(len(self.kept))) for random in randoms])
-        numbers = FaceNumbers.of(
-            torch.cat(
-                [
-                    coarse_like(
-                        some.truth[i : i + 1], self._generator(index), self.data.errors
-                    ).numbers
-                    for i, index in enumerate(indices)
-                ]
-            )
+        rows = [int(random.integers(len(self.kept))) for random in randoms]
+        some = self.kept.rows(rows)
+        numbers = torch.cat(
+            [self._coarse(some.numbers[i : i + 1], row, indices[i]) for i, row in enumerate(rows)]
         )
+        numbers = FaceNumbers.of(numbers)
         size = some.faces.shape[-1]
         drawn = render_depth(self.smooth, numbers, size)
         scale = numbers.camera(size).scale
@@ -98,8 +97,14 @@ class FineStream:
         ]
         return found | {"faces": torch.stack(faces), "scale": scale}
 
-    def _generator(self, index: int) -> torch.Generator:
-        return torch.Generator().manual_seed(seed_of(self.seed, index, 23))
+    def _coarse(self, truth: Tensor, row: int, index: int) -> Tensor:
+        """The numbers (1, 138) from which item `index` starts."""
+        generator = torch.Generator().manual_seed(seed_of(self.seed, index, 23))
+        if self.estimates is None:
+            return coarse_like(FaceNumbers.of(truth), generator, self.data.errors).numbers
+        low, high = self.data.estimated
+        share = low + (high - low) * torch.rand(1, generator=generator)
+        return truth + share * (self.estimates[row] - truth)
 
     def _cropped(self, item: int, random: np.random.Generator, pictures: dict[str, Tensor]) -> dict:
         """One item's pictures, around some pixel of the face, and mirrored half of the time."""

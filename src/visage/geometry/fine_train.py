@@ -13,28 +13,33 @@ from functools import lru_cache
 import torch
 from torch import Generator, Tensor, nn
 
-from visage.checkpoints import Card, load_into
+from visage.checkpoints import Card, read_card
 from visage.faces.reflectance import decode_srgb
+from visage.geometry.coarse_network import load_coarse_net
 from visage.geometry.detail import SETS, KeptDetail, coarse_like, detailed_faces
+from visage.geometry.detail import kept as kept_tensors
 from visage.geometry.detail_error import DetailErrors, compared, detail_errors
 from visage.geometry.detail_loss import slope_loss
 from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.fine_loss import explain, fine_loss
 from visage.geometry.fine_network import FineNet
 from visage.geometry.fine_stream import FineData, FineStream
+from visage.geometry.pipeline import coarse_looks
 from visage.geometry.rendering_layer import render_depth
+from visage.geometry.representation import FaceNumbers
 from visage.ledger import current_revision, describe_device
+from visage.photos.downloads import cache_folder
 from visage.training import Recipe, Trained, TrainingConfig
 
 TRAINING = TrainingConfig(
-    steps=3000,
+    steps=1300,
     batch_size=8,
-    learning_rate=2e-3,
-    warmup=100,
+    learning_rate=4e-3,
+    warmup=60,
     weight_decay=0.02,
     gradient_clip=1.0,
-    ema=0.997,
-    checkpoint_every=200,
+    ema=0.995,
+    checkpoint_every=100,
 )
 
 
@@ -77,6 +82,7 @@ def fine_recipe(
     config: TrainingConfig = TRAINING,
     data: FineData = FineData(),  # noqa: B008
     kept: Callable[[str], KeptDetail] | None = None,
+    estimates: Callable[[str], Tensor | None] | None = None,
 ) -> Recipe:
     """A recipe for FineNet.
 
@@ -87,18 +93,24 @@ def fine_recipe(
         config: of the training.
         data: how items are made.
         kept: makes the faces of a split, once they are needed; all of them if None.
+        estimates: gives CoarseNet's answers (N, 138) for them, or None where they shall be
+            imitated; the shipped network's if None.
     """
-    kept = kept or _kept
+    kept, estimates = kept or _kept, estimates or coarse_estimates
     return Recipe(
         name=name,
         summary=summary,
         config=config,
         build_model=lambda: FineNet().to(memory_format=torch.channels_last),  # faster
         build_stream=lambda seed: FineStream(
-            seed, kept("train"), data, textures=criterion.unsupervised > 0
+            seed,
+            kept("train"),
+            data,
+            estimates=estimates("train"),
+            textures=criterion.unsupervised > 0,
         ),
         loss=criterion,
-        card=lambda trained: _card(name, summary, trained, kept),
+        card=lambda trained: _card(name, summary, trained, kept, estimates),
         storage="int8",
     )
 
@@ -108,13 +120,33 @@ def _kept(split: str) -> KeptDetail:
     return detailed_faces(split)
 
 
+@lru_cache(maxsize=3)
+def coarse_estimates(split: str) -> Tensor:
+    """The shipped CoarseNet's answers (N, 138) for all kept faces of a split; kept too.
+
+    Raises:
+        CheckpointError: CoarseNet is missing or damaged.
+    """
+    faces, network = _kept(split).stored["faces"], load_coarse_net()
+    path = cache_folder() / "geometry" / f"coarse-{split}-{read_card('coarse_net').sha256[:12]}"
+
+    def estimate() -> dict[str, Tensor]:
+        parts = [coarse_looks(network, part.float() / 255).last.numbers for part in faces.split(48)]
+        return {"numbers": torch.cat(parts)}
+
+    return kept_tensors(path.with_suffix(".safetensors"), estimate)["numbers"]
+
+
 @torch.no_grad()
-def measure(network: FineNet, kept: KeptDetail, count: int | None = None) -> dict[str, float]:
-    """Fine errors beside imitated coarse ones, on faces that the network has not seen.
+def measure(
+    network: FineNet, kept: KeptDetail, estimates: Tensor | None, count: int | None = None
+) -> dict[str, float]:
+    """Fine errors beside coarse ones, on faces that the network has not seen.
 
     Args:
         network: in evaluation mode.
         kept: faces of people that it has not seen.
+        estimates: (N, 138), CoarseNet's answers for them; imitated ones if None.
         count: how many; all if None.
 
     Returns:
@@ -125,7 +157,10 @@ def measure(network: FineNet, kept: KeptDetail, count: int | None = None) -> dic
     fine, coarse = [], []
     for start in range(0, len(kept) if count is None else min(count, len(kept)), 8):
         some = kept.rows(slice(start, start + 8))
-        numbers = coarse_like(some.truth, torch.Generator().manual_seed(start))
+        if estimates is None:
+            numbers = coarse_like(some.truth, torch.Generator().manual_seed(start))
+        else:
+            numbers = FaceNumbers.of(estimates[start : start + 8])
         drawn = render_depth(mesh, numbers, some.faces.shape[-1])
         scale = numbers.camera(some.faces.shape[-1]).scale
         depth = network(some.faces, drawn.depth, drawn.mask, scale)
@@ -150,19 +185,7 @@ def summary(fine: DetailErrors, coarse: DetailErrors) -> dict[str, float]:
     }
 
 
-@lru_cache(maxsize=2)
-def load_fine_net(name: str = "fine_net") -> FineNet:
-    """The shipped network, in evaluation mode.
-
-    Raises:
-        CheckpointError: there is none, or it is damaged.
-    """
-    network = FineNet()
-    load_into(network, name)
-    return network.eval().requires_grad_(False)
-
-
-def _card(name: str, summary: str, trained: Trained, kept) -> Card:
+def _card(name: str, summary: str, trained: Trained, kept, estimates) -> Card:
     people, views = SETS["train"]
     return Card(
         task=(
@@ -180,7 +203,7 @@ def _card(name: str, summary: str, trained: Trained, kept) -> Card:
         seed=trained.config.seed,
         device=describe_device(trained.device),
         seconds=round(trained.seconds, 1),
-        metrics=measure(trained.model, kept("validation")),
+        metrics=measure(trained.model, kept("validation"), estimates("validation")),
         intended_use="Learning how shading becomes geometry.",
         must_not_be_used_for=(
             "Identifying people, or judging anybody's skin, age or health: it has seen synthetic "

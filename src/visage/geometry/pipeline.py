@@ -15,8 +15,7 @@ from visage.geometry.coarse import ITERATIONS, CoarseFit, reconstruct_coarse
 from visage.geometry.coarse_network import CoarseNet, load_coarse_net
 from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.face_window import FaceWindow
-from visage.geometry.fine_network import FineNet
-from visage.geometry.fine_train import load_fine_net
+from visage.geometry.fine_network import FineNet, load_fine_net
 from visage.geometry.rendering_layer import DepthMap, render_depth
 from visage.geometry.representation import SIZE, FaceNumbers, pose_numbers
 from visage.geometry.surface_normals import normals_of_depth

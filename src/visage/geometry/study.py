@@ -10,8 +10,7 @@ from torch import nn
 
 from visage.checkpoints import list_checkpoints
 from visage.geometry.coarse_network import CoarseNet, load_coarse_net
-from visage.geometry.fine_network import FineNet
-from visage.geometry.fine_train import load_fine_net
+from visage.geometry.fine_network import FineNet, load_fine_net
 from visage.geometry.pipeline import Networks
 from visage.ledger import Profile
 from visage.measured import measured_result

@@ -32,6 +32,9 @@ class VGGBase(nn.Module):
     Args:
         inputs: channels of the pictures.
         width: share of VGG-Face's maps; 1 is the published network.
+        normalised: whether the batch's mean and spread are taken out before each rectifier
+            (Ioffe and Szegedy 2015), with which a base learns from nothing in minutes. The
+            published network, which took weeks, does without.
 
     Attributes:
         outputs: channels of the three maps.
@@ -43,7 +46,7 @@ class VGGBase(nn.Module):
 
     reach = 20
 
-    def __init__(self, inputs: int, width: float = 1.0):
+    def __init__(self, inputs: int, width: float = 1.0, *, normalised: bool = False):
         super().__init__()
         groups = [[round(width * maps) for maps in group] for group in GROUPS]
         if inputs < 1 or min(map(min, groups)) < 1:
@@ -58,6 +61,8 @@ class VGGBase(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
                 self.add_module(name, layer)
+                norm = nn.BatchNorm2d(maps) if normalised else nn.Identity()
+                self.add_module(name.replace("conv", "norm"), norm)
                 inputs = maps
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -66,7 +71,8 @@ class VGGBase(nn.Module):
         for group in self.names:
             x = F.max_pool2d(x, 2) if found else x
             for name in group:
-                x = F.relu(getattr(self, name)(x))
+                x = getattr(self, name)(x)
+                x = F.relu(getattr(self, name.replace("conv", "norm"))(x))
             found.append(x)
         return tuple(found)
 
