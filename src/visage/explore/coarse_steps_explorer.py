@@ -141,8 +141,12 @@ def coarse_courses(
     camera = window.camera_inside(people.numbers.camera(large), SIZE)
     truth = replace(people.numbers, pose=pose_numbers(camera))
     fit = reconstruct_coarse(network, mesh, faces, iterations)
+    # Where nothing moves any more, the iteration stops; the page goes on to its end.
+    rest = iterations + 1 - len(fit.steps)
+    steps = [*fit.steps, *[fit.last] * rest]
+    change = torch.cat([fit.change, fit.change.new_zeros(rest, count)])
     return [
-        _course(mesh, faces[[i]], truth[[i]], [step[[i]] for step in fit.steps], fit.change[:, i])
+        _course(mesh, faces[[i]], truth[[i]], [step[[i]] for step in steps], change[:, i])
         for i in range(count)
     ]
 

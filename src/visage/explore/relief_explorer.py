@@ -110,7 +110,7 @@ def packed(face: ReliefFace, margin: int = 6) -> dict:
         "light": [round(value, 5) for value in face.light.tolist()],
         "step": STEP,
         "photo": _url(_bytes(face.photo[:, *window]), quality=88),
-        "maps": _url(colours.numpy(), lossless=True),
+        "maps": _url(colours.numpy(), lossless=True, quality=60),
         "surfaces": [{"key": key, "name": names.get(key, key)} for key in face.surfaces],
     }
 
@@ -134,5 +134,5 @@ def _bytes(image: Tensor) -> np.ndarray:
 
 def _url(pixels: np.ndarray, **options: object) -> str:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", method=6, exact=True, **options)
+    Image.fromarray(pixels).save(buffer, "WEBP", method=4, exact=True, **options)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -132,7 +132,7 @@ def write_grid(grid: ShadingGrid) -> None:
     sheet = levels.permute(0, 1, 3, 2, 4).flatten(3).flatten(0, 2).contiguous()
     FOLDER.mkdir(exist_ok=True)
     picture = Image.fromarray(sheet.numpy()).convert("RGB")
-    picture.save(FOLDER / SHEET, lossless=True, quality=100, method=6)
+    picture.save(FOLDER / SHEET, lossless=True, quality=80, method=5)
     words = {name: _rounded(values) for name, values in grid.terms.items()}
     (FOLDER / WORDS).write_text(json.dumps(words) + "\n", encoding="utf-8")
 

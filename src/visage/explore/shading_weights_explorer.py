@@ -130,5 +130,5 @@ def _plain(value: Tensor) -> float | None:
 
 def _url(pixels: np.ndarray) -> str:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", lossless=True, quality=100, method=6, exact=True)
+    Image.fromarray(pixels).save(buffer, "WEBP", lossless=True, quality=60, method=4, exact=True)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

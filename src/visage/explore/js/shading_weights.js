@@ -70,10 +70,11 @@ function weightMap(fidelities, smoothnesses, onChoose) {
     root,
     show(ratios) {
       squares.forEach((square, k) => {
-        const share = Math.max(-1, Math.min(1, Math.log2(ratios[k]) / 2.5));
-        square.setAttribute("class", share < 0 ? "vx-better" : "vx-worse");
-        square.style.fillOpacity = (0.12 + 0.8 * Math.abs(share)).toFixed(3);
-        square.firstChild.textContent = `${ratios[k].toFixed(2)} times the coarse surface’s error`;
+        // Little is gained and much is lost, so that the two have scales of their own.
+        const share = ratios[k] < 1 ? (1 - ratios[k]) / 0.12 : Math.log2(ratios[k]) / 2.5;
+        square.setAttribute("class", ratios[k] < 1 ? "vx-better" : "vx-worse");
+        square.style.fillOpacity = Math.min(0.92, 0.06 + 0.86 * share).toFixed(3);
+        square.firstChild.textContent = `Normals ${ratios[k].toFixed(2)} times as wrong as the coarse surface’s`;
       });
     },
     mark(f, s) {
@@ -131,7 +132,7 @@ function render({ model, el }) {
         html("div", { class: "vx-row" }, looks.root, stage.again),
         html("div", { class: "vx-three-faces" }, ...Object.values(shown).map(({ figure }) => figure)), pick.root, group("It begins with", begun.root)),
       html("div", { class: "vx-stack" }, group("Weights in the loss", ...Object.values(sliders).map(({ root }) => root)), begin, verdict, terms.root,
-        html("div", {}, html("p", { class: "vx-small" }, "Every square is a computed surface: press one. ", html("span", { class: "vx-key-better" }, "better"), " or ", html("span", { class: "vx-key-worse" }, "worse"), " than the surface that it began with."), map.root))),
+        html("div", {}, html("p", { class: "vx-small" }, "Every square is a computed surface: press one. ", html("span", { class: "vx-key-better" }, "normals better"), " or ", html("span", { class: "vx-key-worse" }, "worse"), " than those that it began with."), map.root))),
     status);
 
   let [sheet, grounds, frame, gone] = [null, null, 0, false];
@@ -162,13 +163,13 @@ function render({ model, el }) {
     const unit = [white ** 2, millimetre ** 2, millimetre];
     const ranges = [[1e-6, 1e-1], [1e-6, 10], [1e-2, 3]];
     terms.show(raws.map((raw, i) => ({ raw, weight: [state.shading, state.fidelity, state.smoothness][i] * unit[i], range: ranges[i] })));
-    const ratio = at("error") / person.terms.coarse_error[0];
-    verdict.replaceChildren(html("strong", {}, `${ratio.toFixed(1)}×`), ` the high-frequency error of the surface that it began with; normals ${at("normals").toFixed(1)}° from the true ones (${person.terms.coarse_normals[0].toFixed(1)}° before)`);
+    const ratio = at("normals") / person.terms.coarse_normals[0];
+    verdict.replaceChildren(html("strong", {}, `${at("normals").toFixed(1)}°`), ` from the true normals, after ${person.terms.coarse_normals[0].toFixed(1)}° before`);
     verdict.classList.toggle("vx-is-different", ratio > 1);
     verdict.dataset.ratio = ratio.toFixed(4);
-    map.show(person.terms.error.map((v) => v / person.terms.coarse_error[0]));
+    map.show(person.terms.normals.map((v) => v / person.terms.coarse_normals[0]));
     map.mark(rung(paper[1] / paper[0], fidelities), rung(paper[2] / paper[0], smoothnesses));
-    map.move(...place, `Fidelity ${brief(state.fidelity / state.shading)}, smoothness ${brief(state.smoothness / state.shading)} for a shading of 1: ${ratio.toFixed(2)} times the error of the coarse surface.`);
+    map.move(...place, `Fidelity ${brief(state.fidelity / state.shading)}, smoothness ${brief(state.smoothness / state.shading)} for a shading of 1: normals ${ratio.toFixed(2)} times as wrong as the coarse surface’s.`);
     if (!sheet) return;
     paint(number, cells);
     el.dataset.shown = `${number} ${cells.map(([cell, share]) => `${cell}:${share.toFixed(3)}`).join(" ")}`;
