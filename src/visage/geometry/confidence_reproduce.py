@@ -79,7 +79,7 @@ def reproduce_confidence(profile: Profile, seed: int) -> tuple[Result, Figure]:
 
 def _groups(values: Tensor) -> Tensor:
     """Means of as many groups as there are, of values in order."""
-    return torch.stack([group.mean() for group in values.tensor_split(_GROUPS)])
+    return torch.stack([group.mean() for group in values.tensor_split(min(_GROUPS, len(values)))])
 
 
 def _nobody(count: int, seed: int) -> Tensor:

@@ -15,6 +15,7 @@ from visage.geometry.coarse import reconstruct_coarse
 from visage.geometry.confidence import CONFIDENCE
 from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.held_out import HeldOut, held_out_faces
+from visage.geometry.held_out_drawing import Sitting
 from visage.geometry.landmark_fit import MEAN_FACE, fit_landmarks
 from visage.geometry.methods import Estimate, estimates
 from visage.geometry.photographs import PhotographedFaces, astronaut, lfw_faces
@@ -74,7 +75,7 @@ def _as_held_out(photos: PhotographedFaces) -> HeldOut:
     """Photographs as the methods take them; of the truth nothing is known."""
     count, none = len(photos), torch.full_like(photos.faces, torch.nan)
     return HeldOut(
-        (), photos.faces, none, none > 0, FaceNumbers.zeros(count), photos.landmarks,
+        tuple(Sitting(i) for i in range(count)), photos.faces, none, none > 0, FaceNumbers.zeros(count), photos.landmarks,
         torch.ones(count).bool(),
     )  # fmt: skip
 
