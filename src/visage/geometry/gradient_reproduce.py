@@ -24,6 +24,7 @@ from visage.geometry.gradient_flow import (
     energy_gradient,
     vertex_gradient,
 )
+from visage.geometry.pipeline import FINE_MESH
 from visage.geometry.rendering_layer import DepthMap, render_depth, skin_mask
 from visage.geometry.representation import FaceNumbers
 from visage.geometry.study import part_result
@@ -73,7 +74,7 @@ def reproduce_fig5(profile: Profile, seed: int) -> tuple[Result, Figure]:
         ],
     )
     shown = slice(_SHOWN_FACE, _SHOWN_FACE + 1)
-    return result, flow_figure(faces[shown], guess[shown])
+    return result, flow_figure(faces[shown], guess[shown], FaceMesh.load(FINE_MESH))
 
 
 def agreement_rows(mesh: FaceMesh, guess: FaceNumbers, truth: DepthMap) -> list[Row]:
@@ -141,9 +142,15 @@ def _areas(mesh: FaceMesh, numbers: FaceNumbers) -> Tensor:
     return total.index_add(0, mesh.triangles.flatten(), areas.repeat_interleave(3)).clamp(min=0.1)
 
 
-def flow_figure(faces: DetailedFaces, guess: FaceNumbers) -> Figure:
-    """Two energies, depth and shading, of one face: from the pixels to the model."""
-    mesh, size = FaceMesh.load(1), faces.faces.shape[-1]
+def flow_figure(faces: DetailedFaces, guess: FaceNumbers, mesh: FaceMesh) -> Figure:
+    """Two energies, depth and shading, of one face: from the pixels to the model.
+
+    Args:
+        faces: one, with its truth.
+        guess: the numbers at which the gradients are taken.
+        mesh: that is drawn.
+    """
+    size = faces.faces.shape[-1]
     drawn = render_depth(mesh, guess, size)
     both = (drawn.mask > 0) & (faces.mask > 0)
     depth = (drawn.depth - faces.depth).masked_fill(~both, 0) / both.sum()
@@ -159,7 +166,7 @@ def flow_figure(faces: DetailedFaces, guess: FaceNumbers) -> Figure:
             *(_from_the_side(mesh, guess, value) for value in found.mesh.values()),
             *(_from_the_side(mesh, guess, value) for value in found.shape.values()),
         ]
-        axes[row, 0].imshow(faces.faces[0, 0], cmap="gray", vmin=0, vmax=1)
+        axes[row, 0].imshow(faces.faces[0, 0].numpy(), cmap="gray", vmin=0, vmax=1)
         axes[row, 0].set_ylabel(name, fontsize=8)
         for panel, picture in zip(axes[row, 1:], pictures, strict=True):
             panel.imshow(picture.numpy())

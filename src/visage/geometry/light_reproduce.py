@@ -37,9 +37,9 @@ def reproduce_fig6(profile: Profile, seed: int) -> tuple[Result, Figure]:
     faces = detailed_faces("test", count, progress=False).rows(slice(0, count))
     estimated = coarse_numbers(faces.faces, profile)
     rows = [
-        *_rows(faces, estimated, ""),
-        *_rows(faces, faces.truth, "/true_shape"),
-        *_rows(faces, faces.truth, "/average_albedo", _AVERAGE),
+        *light_rows(faces, estimated, ""),
+        *light_rows(faces, faces.truth, "/true_shape"),
+        *light_rows(faces, faces.truth, "/average_albedo", _AVERAGE),
     ]
     result = part_result(
         "geometry/fig6",
@@ -70,9 +70,10 @@ def coarse_numbers(faces: Tensor, profile: Profile) -> FaceNumbers:
     return FaceNumbers.of(torch.cat([numbers.numbers for numbers in looks]))
 
 
-def _rows(
+def light_rows(
     faces: DetailedFaces, numbers: FaceNumbers, tail: str, config: RecoveryConfig | None = None
 ) -> list[Row]:
+    """Errors of light and albedo found on the faces that the numbers have."""
     mesh = FaceMesh.load(FINE_MESH)
     space, parts = TextureSpace.load(mesh), []
     for start in range(0, len(faces), _TOGETHER):
