@@ -74,8 +74,9 @@ def reproduce_fig10(profile: Profile, seed: int) -> tuple[Result, Figure]:
 def _as_held_out(photos: PhotographedFaces) -> HeldOut:
     """Photographs as the methods take them; of the truth nothing is known."""
     count, none = len(photos), torch.full_like(photos.faces, torch.nan)
+    nobody = tuple(Sitting(i) for i in range(count))
     return HeldOut(
-        tuple(Sitting(i) for i in range(count)), photos.faces, none, none > 0, FaceNumbers.zeros(count), photos.landmarks,
+        nobody, photos.faces, none, none > 0, FaceNumbers.zeros(count), photos.landmarks,
         torch.ones(count).bool(),
     )  # fmt: skip
 
