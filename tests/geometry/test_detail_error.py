@@ -62,7 +62,8 @@ def test_beside_a_jump_nothing_is_comparable():
     depth = torch.zeros(1, 1, 8, 8)
     depth[..., 4:] = 10.0
     found = comparable(depth, torch.zeros_like(depth), ones(8, 8), torch.ones(1))[0, 0]
-    assert found[:, [0, 1, 6, 7]].all() and not found[:, 2:6].any()
+    assert found[:, [0, 1, 6, 7]].all()
+    assert not found[:, 2:6].any()
     assert comparable(depth, depth, ones(8, 8), torch.tensor([0.1])).all()  # 45 degrees
 
 
@@ -71,7 +72,8 @@ def test_off_either_surface_nothing_is_comparable():
     hole = depth.clone()
     hole[..., 3, 3] = torch.inf
     found = compared([depth, hole], depth, ones(8, 8), torch.ones(1))[0, 0]
-    assert int((~found).sum()) == 9 and not found[2:5, 2:5].any()
+    assert int((~found).sum()) == 9
+    assert not found[2:5, 2:5].any()
 
 
 def test_high_frequencies_are_what_a_gaussian_takes_out():

@@ -20,7 +20,8 @@ from visage.geometry.rendering_layer import DepthMap, render_depth
 from visage.geometry.representation import FaceNumbers
 from visage.geometry.study import networks, part_result
 from visage.geometry.surface_normals import normals_of_depth
-from visage.geometry.template_shading import reconstruct_template
+from visage.geometry.template_shading import posed_template, reconstruct_template
+from visage.geometry.texture_space import TextureSpace
 from visage.ledger import Experiment, Profile, Result, Row
 from visage.measured import mean_row
 from visage.sheet import sheet
@@ -51,17 +52,12 @@ def _coarse_alone(some: DetailedFaces, coarse: DepthMap, numbers: FaceNumbers) -
 
 def _template(some: DetailedFaces, coarse: DepthMap, numbers: FaceNumbers) -> Tensor:
     """Shape from shading on the mean face at rest, in CoarseNet's pose."""
-    size = some.faces.shape[-1]
-    rest = FaceNumbers(0 * numbers.identity, 0 * numbers.expression, numbers.pose)
-    drawn = render_depth(FaceMesh.load(FINE_MESH), rest, size)
-    scales = rest.camera(size).scale
+    size, mesh = some.faces.shape[-1], FaceMesh.load(FINE_MESH)
+    drawn, albedo = posed_template(mesh, numbers, TextureSpace.load(mesh), size)
+    scale = numbers.camera(size).scale
+    parts = [some.faces, drawn.depth, drawn.mask, scale, albedo]
     return torch.cat(
-        [
-            reconstruct_template(
-                some.faces[i : i + 1], drawn.depth[i : i + 1], drawn.mask[i : i + 1], scale
-            )
-            for i, scale in enumerate(scales.split(1))
-        ]
+        [reconstruct_template(*(part[i : i + 1] for part in parts)) for i in range(len(some))]
     )
 
 

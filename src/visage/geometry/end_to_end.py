@@ -47,14 +47,18 @@ class EndToEnd(nn.Module):
     Args:
         coarse: trained; it is trained on, but for its normalisation's statistics.
         fine: likewise.
+        through_barycentrics: see `visage.geometry.rendering_layer`. The paper's fixed coordinates
+            point the wrong way for shape and pose so often that a descent along them ends farther
+            from a true depth than it began (`visage.geometry.gradient_flow`).
     """
 
-    def __init__(self, coarse: CoarseNet, fine: FineNet):
+    def __init__(self, coarse: CoarseNet, fine: FineNet, *, through_barycentrics: bool = True):
         super().__init__()
+        self.through_barycentrics = through_barycentrics
         self.coarse = copy.deepcopy(coarse).requires_grad_(True)
         self.fine = copy.deepcopy(fine).requires_grad_(True)
         self.before = [copy.deepcopy(coarse).eval().requires_grad_(False)]  # no part of the weights
-        self.space = TextureSpace.load()
+        self.space = TextureSpace.load(FaceMesh.load(1))
 
     def train(self, mode: bool = True) -> EndToEnd:
         """Batches of eight faces would spoil CoarseNet's running means: they stay as they are."""
@@ -72,11 +76,13 @@ class EndToEnd(nn.Module):
         numbers = self.coarse.step(mesh, self.coarse.reduced(faces), earlier)
         original = reconstruct_coarse(self.before[0], mesh, faces, ITERATIONS).last
         size = faces.shape[-1]
-        drawn = render_depth(mesh, numbers, size)
+        drawn = render_depth(
+            FaceMesh.load(1), numbers, size, through_barycentrics=self.through_barycentrics
+        )
         mean, modes = self.space.drawn(drawn.ids, drawn.weights)
         scale = numbers.camera(size).scale
         depth = self.fine(faces, drawn.depth, drawn.mask, scale)
-        skin = skin_mask(mesh, drawn.ids).to(depth)
+        skin = skin_mask(FaceMesh.load(1), drawn.ids).to(depth)
         return Passed(numbers, original, drawn.depth, skin, mean, modes, scale, depth)
 
 

@@ -54,7 +54,7 @@ class FineStream:
     ):
         self.seed, self.kept, self.data = seed, kept, data or FineData()
         self.estimates = estimates
-        self.mesh, self.smooth = FaceMesh.load(), FaceMesh.load(1)
+        self.mesh = FaceMesh.load(1)
         self.space = TextureSpace.load(self.mesh) if textures else None
 
     @torch.no_grad()
@@ -73,7 +73,7 @@ class FineStream:
         )
         numbers = FaceNumbers.of(numbers)
         size = some.faces.shape[-1]
-        drawn = render_depth(self.smooth, numbers, size)
+        drawn = render_depth(self.mesh, numbers, size)
         scale = numbers.camera(size).scale
         both = comparable(drawn.depth, some.depth, drawn.mask * some.mask, scale)
         weight = both * (self.data.covered + (1 - self.data.covered) * some.seen)
@@ -85,9 +85,8 @@ class FineStream:
             "weight": weight,
         }
         if self.space is not None:
-            rough = render_depth(self.mesh, numbers, size)
-            mean, modes = self.space.drawn(rough.ids, rough.weights)
-            skin = skin_mask(self.mesh, rough.ids).to(mean) * drawn.mask
+            mean, modes = self.space.drawn(drawn.ids, drawn.weights)
+            skin = skin_mask(self.mesh, drawn.ids).to(mean)
             pictures |= {"skin": skin, "mean": mean, "modes": modes}
         crops = [self._cropped(i, random, pictures) for i, random in enumerate(randoms)]
         found = {name: torch.stack([crop[name] for crop in crops]) for name in crops[0]}

@@ -21,7 +21,7 @@ from visage.photos.downloads import cache_folder
 from visage.photos.landmarks import PhotoError, find_box
 from visage.photos.lfw import open_lfw, split
 
-PEOPLE = 900
+PEOPLE = 600
 """Photographs that are taken to learn from, one of each person."""
 
 
