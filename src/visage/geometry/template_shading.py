@@ -42,7 +42,7 @@ _DARKEST = 0.05  # of shading; less would make the albedo anything
 class TemplateShading:
     """How a template is moulded; chosen on validation people."""
 
-    smoothness: float = 0.3  # λ₁, of mm² above the Gaussian's frequencies, against relative error²
+    smoothness: float = 0.1  # λ₁, of mm² above the Gaussian's frequencies, against relative error²
     blur: float = 6.0  # mm, the Gaussian's standard deviation
     pull: float = 1e-2  # of mm² to the template; not in the paper
     albedo_smoothness: float = 1.0  # λ₂, against relative error²
