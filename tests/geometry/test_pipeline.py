@@ -5,6 +5,8 @@ import math
 import pytest
 import torch
 
+from visage.faces.fitting.mirror import Mirror
+from visage.faces.shape import MorphableModel
 from visage.geometry.coarse_network import CoarseNet
 from visage.geometry.confidence import CONFIDENCE, FEATURES, features, learn_confidence
 from visage.geometry.errors import GeometryError
@@ -32,33 +34,52 @@ def _numbers(pose: list[float]) -> FaceNumbers:
     return FaceNumbers(numbers.identity, numbers.expression, torch.tensor([pose]))
 
 
+def _looks(network, faces, iterations: int = 1, looks: int = 2):
+    return coarse_looks(network, faces, iterations, looks=looks, mirrored=False)
+
+
 def test_the_second_look_is_put_back():
     """A face off the middle is in the middle of the second window, and back where it was."""
     there = _numbers([0.1, 0.5, 0.2, 1.5, -1.0, 0.7])
     centred = _numbers([0.1, 0.5, 0.2, 0.0, 0.0, 0.0])
-    looks = coarse_looks(Told(there, centred), torch.rand(1, 1, 100, 100), 2)
+    looks = _looks(Told(there, centred), torch.rand(1, 1, 100, 100))
+    torch.testing.assert_close(looks.answers[1, :, -6:], there.pose, atol=1e-4, rtol=0)
     torch.testing.assert_close(looks.last.pose, there.pose, atol=1e-4, rtol=0)
     assert float(looks.apart) < 1e-3
-    assert len(looks.fits) == 2
 
 
 def test_the_second_look_sees_the_face_in_the_middle():
-    there = _numbers([0.0, 0.0, 0.0, 2.0, 0.0, 0.0])  # 2 x SHIFT to the right
+    there = _numbers([0.0, 0.0, 0.0, 2.0, 0.0, 0.0])  # to the right
     network = Told(there, there)
     faces = torch.zeros(1, 1, 200, 200)
     column = float(there.camera(200).project(torch.tensor([[[0.0, -8.0, 50.0]]]))[0, 0, 0])
     faces[..., round(column) - 2 : round(column) + 3] = 1
-    coarse_looks(network, faces, 1)
+    _looks(network, faces)
     seen = network.shown[1].mean((0, 1, 2))
     middle = float((seen * torch.arange(200)).sum() / seen.sum())
     assert middle == pytest.approx(99.5, abs=1)
 
 
+def test_a_mirrored_answer_is_mirrored_back():
+    """A network that tells left from right is told the same face twice."""
+    there = FaceNumbers.of(0.3 * torch.randn(1, 138, generator=torch.Generator().manual_seed(0)))
+    mirrored = Mirror.of(MorphableModel.load()).where(torch.tensor([True]), there.numbers)
+    network = Told(FaceNumbers.of(torch.cat([there.numbers, mirrored])))
+    faces = torch.rand(1, 1, 100, 100)
+    looks = coarse_looks(network, faces, 2, looks=1)
+    torch.testing.assert_close(looks.last.numbers, there.numbers, atol=1e-4, rtol=1e-4)
+    assert float(looks.apart) < 1e-2
+    assert torch.equal(network.shown[0], torch.cat([faces, faces.flip(3)]))
+    assert len(looks.first) == 1
+    torch.testing.assert_close(looks.first.last.numbers, there.numbers)
+
+
 def test_one_look_is_the_paper():
-    there = _numbers([0.0] * 6)
-    looks = coarse_looks(Told(there), torch.zeros(1, 1, 100, 100), 3, looks=1)
-    assert len(looks.fits) == 1
-    assert torch.equal(looks.apart, looks.settled)
+    there = _numbers([0.0, 0.4, 0.0, 0.0, 0.0, 0.0])
+    looks = _looks(Told(there), torch.zeros(1, 1, 100, 100), 3, looks=1)
+    torch.testing.assert_close(looks.last.numbers, looks.first.last.numbers, atol=1e-5, rtol=0)
+    assert float(looks.apart) < 1e-3
+    assert float(looks.settled) == 0  # the last iteration answers what the one before did
 
 
 @pytest.mark.parametrize("size", [100, 200])
@@ -104,10 +125,9 @@ def test_confidence_is_learned():
 
 
 def test_confidence_falls_with_the_expected_error():
-    near = coarse_looks(Told(*[_numbers([0.0] * 6)] * 2), torch.zeros(1, 1, 100, 100))
-    far = coarse_looks(
-        Told(_numbers([0.0] * 6), _numbers([0.0, 2.5, 0, 1, 1, 1])), torch.zeros(1, 1, 100, 100)
-    )
+    faces = torch.zeros(1, 1, 100, 100)
+    near = _looks(Told(*[_numbers([0.0] * 6)] * 2), faces)
+    far = _looks(Told(_numbers([0.0] * 6), _numbers([0.0, 2.5, 0, 1, 1, 1])), faces)
     assert CONFIDENCE.expected_error(far) > CONFIDENCE.expected_error(near)
     assert 0 <= float(CONFIDENCE(far)) < float(CONFIDENCE(near)) <= 1
     assert features(far).shape == (1, len(FEATURES))

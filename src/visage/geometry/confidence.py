@@ -1,8 +1,8 @@
 """How far a reconstruction can be trusted, told from how it came about.
 
-CoarseNet corrects itself until it has nothing left to correct. Where it does not settle, where a
-second look through another window says something else, where the face is turned far away or is
-like nobody's, the answer is less likely to be right. How much less was measured: a linear
+CoarseNet corrects itself until it has nothing left to correct. Where it does not settle, where
+looks through other windows and in a mirror differ, where the face is turned far away or is like
+nobody's, the answer is less likely to be right. How much less was measured: a linear
 regression of the logarithm of the depth error on these four, over validation people.
 """
 

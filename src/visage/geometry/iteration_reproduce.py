@@ -99,7 +99,9 @@ def reproduce_fig4(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """Progress through the iterations, within the detector's window."""
     start = time.perf_counter()
     faces = held_out_faces(_COUNT[profile])
-    fit = coarse_looks(networks(profile).coarse, faces.faces, _LONGER, looks=1).fits[0]
+    fit = coarse_looks(
+        networks(profile).coarse, faces.faces, _LONGER, looks=1, mirrored=False
+    ).first
     rows = []
     for step, numbers in enumerate(fit.steps):
         found = step_errors(faces, numbers)

@@ -60,7 +60,7 @@ def coarse(faces: HeldOut, profile: Profile) -> Estimate:
 
 def one_look(faces: HeldOut, profile: Profile) -> Estimate:
     """CoarseNet alone, as the paper uses it: through the detector's window only."""
-    looks = coarse_looks(networks(profile).coarse, faces.faces, looks=1)
+    looks = coarse_looks(networks(profile).coarse, faces.faces, looks=1, mirrored=False)
     return Estimate.of_numbers(looks.last, faces.size)
 
 
