@@ -118,8 +118,8 @@ def _protocol(faces: HeldOut) -> str:
         "with priors and the detector's errors learned from training people. single_pass: the "
         "same CoarseNet trained without feedback, one pass. mean_face: posed by landmarks. coarse: "
         "ours without FineNet; coarse_one_look: and CoarseNet used as in the paper, once "
-        f"through the window. Rows _perspective: {PERSPECTIVE} of the people from 0.7 to 3 m. The paper measures on "
-        "photographs with scans (FRGC), with a model and networks of its own."
+        f"through the window. Rows _perspective: {PERSPECTIVE} of the people from 0.7 to 3 m. "
+        "The paper measures on photographs with scans (FRGC), with a model and networks of its own."
     )
 
 
