@@ -23,22 +23,7 @@ from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.fine_loss import explain, fine_loss
 from visage.geometry.fine_network import FineNet
 from visage.geometry.rendering_layer import render_depth, skin_mask
-from visage.geometry.representation import FaceNumbers
 from visage.geometry.texture_space import TextureSpace
-
-
-@dataclass(frozen=True, eq=False)
-class Passed:
-    """What the network says of B faces, on the way and in the end."""
-
-    numbers: FaceNumbers  # CoarseNet's
-    original: FaceNumbers  # what it said before it was trained on
-    coarse: Tensor  # (B, 1, H, W) mm, drawn
-    skin: Tensor  # (B, 1, H, W), 1 where the criterion counts
-    mean: Tensor  # (B, 1, H, W), average albedo
-    modes: Tensor  # (B, 10, H, W)
-    scale: Tensor  # (B,) pixels a millimetre
-    depth: Tensor  # (B, 1, H, W) mm, FineNet's
 
 
 class EndToEnd(nn.Module):
@@ -66,10 +51,16 @@ class EndToEnd(nn.Module):
         self.coarse.eval()
         return self
 
-    def forward(self, faces: Tensor) -> Passed:
-        """Faces (B, 1, 200, 200), grey, in [0, 1], to depth.
+    def forward(self, faces: Tensor) -> dict[str, Tensor]:
+        """Faces (B, 1, H, W), grey, in [0, 1], to depth; H and W as CoarseNet takes them.
 
         Gradients reach CoarseNet's last iteration: the pictures that are fed back have none.
+
+        Returns:
+            numbers and original: (B, 138), CoarseNet's, and what it said before it was trained on.
+            coarse: (B, 1, H, W) mm, drawn from the numbers. depth: (B, 1, H, W) mm, FineNet's.
+            skin: (B, 1, H, W), 1 where the criterion counts. mean and modes: of albedo, (B, 1 and
+            10, H, W). scale: (B,) pixels a millimetre.
         """
         mesh = FaceMesh.load()
         earlier = reconstruct_coarse(self.coarse, mesh, faces, ITERATIONS - 1).last
@@ -83,7 +74,16 @@ class EndToEnd(nn.Module):
         scale = numbers.camera(size).scale
         depth = self.fine(faces, drawn.depth, drawn.mask, scale)
         skin = skin_mask(FaceMesh.load(1), drawn.ids).to(depth)
-        return Passed(numbers, original, drawn.depth, skin, mean, modes, scale, depth)
+        return {
+            "numbers": numbers.numbers,
+            "original": original.numbers,
+            "coarse": drawn.depth,
+            "depth": depth,
+            "skin": skin,
+            "mean": mean,
+            "modes": modes,
+            "scale": scale,
+        }
 
 
 @dataclass(frozen=True)
@@ -97,10 +97,10 @@ class EndToEndLoss:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and its parts for the log."""
         passed, linear = network(batch["faces"]), decode_srgb(batch["faces"])
-        given = passed.coarse, passed.mean, passed.modes, passed.skin, passed.scale
-        recovered = explain(linear, *given).detach()
-        parts = fine_loss(passed.depth, passed.coarse, linear, recovered, passed.skin, passed.scale)
-        strayed = (passed.numbers.numbers - passed.original.numbers).square().mean()
+        coarse, skin, scale = (passed[name] for name in ("coarse", "skin", "scale"))
+        found = explain(linear, coarse, passed["mean"], passed["modes"], skin, scale).detach()
+        parts = fine_loss(passed["depth"], coarse, linear, found, skin, scale)
+        strayed = (passed["numbers"] - passed["original"]).square().mean()
         fine = parts.total.mean()
         terms = {name: value.mean() for name, value in vars(parts).items()}
         return fine + self.fidelity * strayed, terms | {"fine": fine, "strayed": strayed}

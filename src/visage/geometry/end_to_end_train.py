@@ -11,7 +11,7 @@ from torch import Tensor
 from visage.checkpoints import Card
 from visage.geometry.coarse_network import load_coarse_net
 from visage.geometry.detail import detailed_faces
-from visage.geometry.end_to_end import EndToEnd, EndToEndLoss, FaceStream, Passed
+from visage.geometry.end_to_end import EndToEnd, EndToEndLoss, FaceStream
 from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.fine_network import load_fine_net
 from visage.geometry.photo_windows import photo_windows
@@ -88,8 +88,8 @@ def measure(network: EndToEnd, faces: Tensor, count: int = 48) -> dict[str, floa
     rows = torch.linspace(0, len(faces) - 1, min(count, len(faces))).long()
     loss, totals = EndToEndLoss(fidelity=0.0), []
     for some in faces[rows].float().div(255).split(6):
-        passed: Passed = network(some)
-        before, after = (_placed(numbers) for numbers in (passed.original, passed.numbers))
+        passed = network(some)
+        before, after = (_placed(passed[name]) for name in ("original", "numbers"))
         moved = (after - before).norm(dim=2).mean()
         fine, _ = loss(lambda _, found=passed: found, {"faces": some}, torch.Generator())
         totals.append(torch.stack([fine, moved]) * len(some))
@@ -97,8 +97,9 @@ def measure(network: EndToEnd, faces: Tensor, count: int = 48) -> dict[str, floa
     return {"criterion": criterion, "moved_mm": moved}
 
 
-def _placed(numbers: FaceNumbers) -> Tensor:
-    """(B, N, 3) mm, the vertices in the view frame."""
+def _placed(values: Tensor) -> Tensor:
+    """(B, N, 3) mm, the vertices of numbers (B, 138) in the view frame."""
+    numbers = FaceNumbers.of(values)
     return numbers.camera().view(numbers.vertices(FaceMesh.load()))
 
 
