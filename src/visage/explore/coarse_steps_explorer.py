@@ -216,6 +216,6 @@ def _sheet(courses: Sequence[Course]) -> str:
     pixels = (255 * torch.cat(rows, 1).clamp(0, 1)).round().to(torch.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy()).save(
-        buffer, "WEBP", quality=82, method=6
+        buffer, "WEBP", quality=82, method=3
     )
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -43,7 +43,15 @@ def shown(page, explorer):
         arg=explorer,
         timeout=TIMEOUT,
     )
-    page.wait_for_timeout(300)
+    return painted(page)
+
+
+def painted(page):
+    """Wait until everything that was asked for is on the screen."""
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>"
+        " setTimeout(done, 30))))"
+    )
     return page
 
 
@@ -66,16 +74,17 @@ def drag(page, explorer, path, *, modifier=None):
     page.mouse.up()
     if modifier:
         page.keyboard.up(modifier)
-    page.wait_for_timeout(250)
+    painted(page)
 
 
 def press(page, explorer, value):
     page.locator(f'{explorer} .vx-button[data-value="{value}"]').first.click()
-    page.wait_for_timeout(300)
+    painted(page)
 
 
 def set_to(page, explorer, key, value):
-    slide(page, f'{explorer} input[data-key="{key}"]', value, rest=300)
+    slide(page, f'{explorer} input[data-key="{key}"]', value, rest=0)
+    painted(page)
 
 
 def value_of(page, explorer, key):
@@ -149,12 +158,12 @@ def test_arrow_keys_move_the_lamp_and_with_shift_the_head(open_relief):
         page.keyboard.press("ArrowUp")
         page.keyboard.press("Shift+ArrowRight")
         page.keyboard.press("Shift+ArrowDown")
-        page.wait_for_timeout(300)
+        painted(page)
         after = [value_of(page, RELIEF, key) for key in ("lampRight", "lampUp", "turn", "nod")]
         assert [b - a for a, b in zip(before, after, strict=True)] == [5, 5, 5, 5]
         assert np.abs(surface(page, RELIEF) - plain).mean() > 0.005
         page.locator(f'{RELIEF} button[data-key="front"]').click()
-        page.wait_for_timeout(200)
+        painted(page)
         assert value_of(page, RELIEF, "turn") == value_of(page, RELIEF, "nod") == 0
 
     open_relief(check)
@@ -192,7 +201,10 @@ def test_every_look_and_surface_is_another_picture(open_relief):
         set_to(page, RELIEF, "detail", 0)
         assert np.abs(surface(page, RELIEF) - coarse).mean() < 1e-3
         page.locator(f"{RELIEF} .vx-portraits input").nth(1).check()
-        page.wait_for_timeout(800)
+        page.wait_for_function(
+            "(which) => document.querySelector(which).dataset.shown.startsWith('1 ')", arg=RELIEF
+        )
+        painted(page)
         assert np.abs(surface(page, RELIEF) - coarse).mean() > 0.02
 
     open_relief(check)
@@ -262,7 +274,7 @@ def test_weights_lead_to_the_surfaces_of_the_grid(open_page):
         marks = {}
         for f, s in ((0, 0), (len(FIDELITIES) - 1, 1), (1, len(SMOOTHNESSES) - 1)):
             page.locator(f'.vx-weights rect[data-knot="{f},{s}"]').click()
-            page.wait_for_timeout(400)
+            painted(page)
             place = page.locator(".vx-weights").get_attribute("data-shown").split()[1:]
             cell, share = max((one.split(":") for one in place), key=lambda one: float(one[1]))
             assert (int(cell), float(share)) == (
@@ -277,7 +289,7 @@ def test_weights_lead_to_the_surfaces_of_the_grid(open_page):
         for key in ("shading", "fidelity", "smoothness"):
             page.locator(f'.vx-weights input[data-key="{key}"]').focus()
             page.keyboard.press("ArrowLeft")
-        page.wait_for_timeout(400)
+        painted(page)
         assert page.locator(".vx-weights .vx-verdict").get_attribute("data-ratio") != ratio
         press(page, ".vx-weights", "1")
         assert page.locator(".vx-weights").get_attribute("data-shown").startswith("1 ")
@@ -296,7 +308,7 @@ def test_the_mesh_is_drawn_and_can_be_taken_away(open_page, browser, tmp_path):
         plain = surface(page, ".vx-mesh")
         assert plain.std() > 0.08
         page.locator('.vx-mesh input[data-key="wire"]').check()
-        page.wait_for_timeout(400)
+        painted(page)
         assert np.abs(surface(page, ".vx-mesh") - plain).mean() > 0.005
         assert f"{len(made.vertices):,} vertices" in page.locator(".vx-mesh").inner_text()
         with page.expect_download() as waiting:
