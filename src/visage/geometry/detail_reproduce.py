@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -144,7 +145,7 @@ def reproduce_fig11(profile: Profile, seed: int) -> tuple[Result, Figure]:
 
     def enlarged(some: DetailedFaces, coarse: DepthMap, given: FaceNumbers) -> Tensor:
         """FineNet at 200 pixels; what it adds, enlarged, on the coarse depth at 400."""
-        half = render_depth(FaceMesh.load(FINE_MESH), given, _LARGE // 2)
+        half = render_depth(FaceMesh.load(FINE_MESH), given, small.faces.shape[-1])
         rows = [int((small.numbers == one).all(1).nonzero()[0, 0]) for one in some.numbers]
         fine = twice(small[torch.tensor(rows)], half, given)
         added = (fine - half.depth).masked_fill(half.mask <= 0, 0)
@@ -199,6 +200,7 @@ def _headline(found: dict[str, DetailErrors], tail: str = "") -> list[Row]:
     return [
         Row(f"{name}{tail}", None, value, units[name], better[name], count)
         for name, value in values.items()
+        if math.isfinite(value)  # of a few people nobody may have anything covered
     ]
 
 

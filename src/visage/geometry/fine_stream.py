@@ -28,7 +28,7 @@ class FineData:
     gamma: float = 0.15  # spread of the logarithm of an exponent on the picture
     blur: float = 1.1  # pixels, largest standard deviation: enlarged photographs are soft
     noise: float = 0.02  # largest standard deviation
-    estimated: tuple[float, float] = (0.6, 1.05)  # of the way from the truth to CoarseNet's answer
+    estimated: tuple[float, float] = (0.1, 1.05)  # of the way from the truth to CoarseNet's answer
     covered: float = 0.4  # how much a pixel of brow, beard or glasses counts, beside 1 for skin
 
 

@@ -32,7 +32,7 @@ from visage.photos.downloads import cache_folder
 from visage.training import Recipe, Trained, TrainingConfig
 
 TRAINING = TrainingConfig(
-    steps=1300,
+    steps=2600,
     batch_size=8,
     learning_rate=4e-3,
     warmup=60,
