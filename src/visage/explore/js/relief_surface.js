@@ -50,16 +50,19 @@ export function surfaceNormals(z, width, height, pitch) {
 
 // Two triangles a square of pixels, counter-clockwise as seen; none across a step of more than `jump` mm.
 export function surfaceTriangles(z, width, height, jump) {
-  const found = [];
+  const found = new Uint32Array(6 * (width - 1) * (height - 1));
+  let count = 0;
   for (let y = 0; y + 1 < height; y++) {
     for (let x = 0; x + 1 < width; x++) {
       const a = y * width + x;
-      const corners = [a, a + 1, a + width, a + width + 1].map((i) => z[i]);
-      if (corners.some(Number.isNaN) || Math.max(...corners) - Math.min(...corners) > jump) continue;
-      found.push(a, a + width, a + 1, a + 1, a + width, a + width + 1);
+      const [one, two, three, four] = [z[a], z[a + 1], z[a + width], z[a + width + 1]];
+      const spread = Math.max(one, two, three, four) - Math.min(one, two, three, four);
+      if (!(spread <= jump)) continue; // not a number where a corner is missing
+      found.set([a, a + width, a + 1, a + 1, a + width, a + width + 1], count);
+      count += 6;
     }
   }
-  return Uint32Array.from(found);
+  return found.slice(0, count);
 }
 
 // Points in mm about the middle of the picture and the surface's middle height.
