@@ -1,9 +1,9 @@
 """How far a reconstruction can be trusted, told from how it came about.
 
-CoarseNet corrects itself until it has nothing left to correct. Where it does not settle, where
-looks through other windows and in a mirror differ, where the face is turned far away or is like
-nobody's, the answer is less likely to be right. How much less was measured: a linear
-regression of the logarithm of the depth error on these four, over validation people.
+CoarseNet corrects itself until it has nothing left to correct. Where it does not settle, or where
+looks through other windows and in a mirror differ, the answer is less likely to be right; a face
+that is turned shows more of its depth. How much that says was measured: a linear regression of the
+logarithm of the depth error on these three, over validation people.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from visage.geometry.pipeline import Looks
 GOOD = 3.0
 """mm of mean depth error up to which a reconstruction counts as good."""
 
-FEATURES = ("settled", "apart", "yaw", "unusual")
+FEATURES = ("settled", "apart", "yaw")
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,17 @@ class Confidence:
         return torch.special.ndtr(away)
 
 
-CONFIDENCE = Confidence((0.1, 0.2, 0.2, 0.3), 0.5, 0.35)
+CONFIDENCE = Confidence((0.103, 0.332, -0.414), 1.13, 0.327)
 """As `learn_confidence` finds it for the shipped CoarseNet on validation people."""
 
 
 def features(looks: Looks) -> Tensor:
-    """(B, 4): logarithms of mm settled and apart, yaw in radians, size of the identity."""
-    numbers = looks.last
+    """(B, 3): logarithms of mm settled and apart, and how far the face is turned, radians."""
     return torch.stack(
         [
             looks.settled.clamp(min=1e-3).log(),
             looks.apart.clamp(min=1e-3).log(),
-            numbers.camera().angles[:, 1].abs(),
-            numbers.identity.square().mean(1).sqrt(),
+            looks.last.camera().angles[:, 1].abs(),
         ],
         1,
     )
@@ -64,7 +62,7 @@ def learn_confidence(seen: Tensor, errors: Tensor) -> Confidence:
     """Regress the logarithm of errors on features.
 
     Args:
-        seen: (N, 4), `features` of faces whose truth is known.
+        seen: (N, 3), `features` of faces whose truth is known.
         errors: (N,) mm, mean depth errors, positive.
 
     Raises:

@@ -68,8 +68,8 @@ def reproduce_confidence(profile: Profile, seed: int) -> tuple[Result, Figure]:
         f"We set out to tell which reconstructions are good: mean depth error below {GOOD:g} mm.",
         f"{len(errors)} test people as in table 1, errors where answer and truth have the face. "
         "The confidence is a linear regression of the logarithm of the error, learned on 150 "
-        "validation people, on how far CoarseNet's last iteration and "
-        "face, on its yaw, and on how unusual the identity is. calibration_error: mean absolute "
+        "validation people, on how far CoarseNet's last iteration moved the vertices, how far its "
+        "four answers are from their mean, and the yaw. calibration_error: mean absolute "
         f"difference between confidence and share of good ones in {_GROUPS} groups by confidence. "
         f"confidence_without_face: {len(nothing)} windows on backgrounds without anybody.",
         profile=profile, seed=seed, start=start, rows=rows,
