@@ -1,10 +1,10 @@
 """What FineNet is told about a face: picture, coarse depth, and what the two say together.
 
-The paper feeds the picture and the depth. Both are given here in the numbers wrinkles are made
-of, slopes and contrasts, and the light that explains the picture best on the coarse surface (eq. 11)
-goes with them: first-order light turns a slope δ of the surface into a contrast ⟨l, δ⟩, so that the
+The paper feeds the picture and the depth. Both are given here in the numbers wrinkles are made of,
+slopes and contrasts, and with them the light that explains the picture best on the coarse surface
+(eq. 11): first-order light turns a slope δ of the surface into a contrast ⟨l, δ⟩, so that the
 smallest slope that explains a contrast r is r l / ‖l‖². The paper leaves it to the network to find
-out about the light; `FineConfig.lit` does so too.
+out about the light; without `FineConfig.lit`, so does this.
 """
 
 from __future__ import annotations
