@@ -6,13 +6,16 @@ import pytest
 import torch
 
 from visage.faces.fitting.mirror import Mirror
-from visage.faces.shape import MorphableModel
+from visage.faces.raster import interpolate
+from visage.faces.shape import MorphableModel, vertex_normals
 from visage.geometry.coarse_network import CoarseNet
 from visage.geometry.confidence import CONFIDENCE, FEATURES, features, learn_confidence
 from visage.geometry.errors import GeometryError
+from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.fine_network import FineNet
-from visage.geometry.pipeline import Networks, coarse_looks, reconstruct_windows
-from visage.geometry.representation import FaceNumbers
+from visage.geometry.pipeline import Networks, coarse_looks, face_depth, reconstruct_windows
+from visage.geometry.rendering_layer import render_depth
+from visage.geometry.representation import YAW_UNIT, FaceNumbers
 
 
 class Told:
@@ -80,6 +83,22 @@ def test_one_look_is_the_paper():
     torch.testing.assert_close(looks.last.numbers, looks.first.last.numbers, atol=1e-5, rtol=0)
     assert float(looks.apart) < 1e-3
     assert float(looks.settled) == 0  # the last iteration answers what the one before did
+
+
+def test_no_inner_side_is_seen():
+    """From the front nothing is missing; in profile the cavity of the mouth is."""
+    mesh = FaceMesh.load(1)
+    front, side = _numbers([0.0] * 6), _numbers([0.0, math.pi / 2 / YAW_UNIT, 0, 0, 0, 0])
+    for numbers, least in ((front, 0.995), (side, 0.7)):
+        whole, found = render_depth(mesh, numbers, 100), face_depth(numbers, 100)
+        kept = found.mask > 0
+        assert least < float(kept.sum() / whole.mask.sum()) <= 1
+        torch.testing.assert_close(found.depth[kept], whole.depth[kept])
+        assert bool(found.depth[~kept].isinf().all())
+        turned = numbers.camera(100).turn(vertex_normals(numbers.vertices(mesh), mesh.triangles))
+        normals = interpolate(turned, mesh.triangles, found.ids, found.weights)
+        assert float((normals[:, 2:][kept] < -0.2).float().mean()) < 0.01
+    assert float(render_depth(mesh, side, 100).mask.sum() - face_depth(side, 100).mask.sum()) > 50
 
 
 @pytest.mark.parametrize("size", [100, 200])

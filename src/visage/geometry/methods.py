@@ -10,12 +10,11 @@ import torch
 from torch import Tensor
 
 from visage.faces.shape import MorphableModel
-from visage.geometry.coarse import reconstruct_coarse
+from visage.geometry.coarse import ITERATIONS, reconstruct_coarse
 from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.held_out import HeldOut
 from visage.geometry.landmark_fit import MEAN_FACE, fit_landmarks
-from visage.geometry.pipeline import FINE_MESH, coarse_looks, reconstruct_windows
-from visage.geometry.rendering_layer import render_depth
+from visage.geometry.pipeline import FINE_MESH, coarse_looks, face_depth, reconstruct_windows
 from visage.geometry.representation import FaceNumbers
 from visage.geometry.study import networks, single_pass
 from visage.geometry.template_shading import posed_template, reconstruct_template
@@ -39,7 +38,7 @@ class Estimate:
     @classmethod
     def of_numbers(cls, numbers: FaceNumbers, size: int) -> Estimate:
         """The surface that numbers have, without facets."""
-        drawn = render_depth(FaceMesh.load(FINE_MESH), numbers, size)
+        drawn = face_depth(numbers, size)
         return cls(drawn.depth, drawn.mask > 0)
 
 
@@ -60,7 +59,7 @@ def coarse(faces: HeldOut, profile: Profile) -> Estimate:
 
 def one_look(faces: HeldOut, profile: Profile) -> Estimate:
     """CoarseNet alone, as the paper uses it: through the detector's window only."""
-    looks = coarse_looks(networks(profile).coarse, faces.faces, looks=1, mirrored=False)
+    looks = coarse_looks(networks(profile).coarse, faces.faces, ITERATIONS, looks=1, mirrored=False)
     return Estimate.of_numbers(looks.last, faces.size)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from visage.faces.fitting.mirror import Mirror
 from visage.faces.shape import MorphableModel
-from visage.geometry.coarse import ITERATIONS, CoarseFit, reconstruct_coarse
+from visage.geometry.coarse import CoarseFit, reconstruct_coarse
 from visage.geometry.coarse_network import CoarseNet, load_coarse_net
 from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.face_window import FaceWindow
@@ -26,8 +26,9 @@ from visage.geometry.surface_normals import normals_of_depth
 FINE_MESH = 1
 """Level of subdivision at which the coarse depth is drawn: flat triangles would be seen in it."""
 
-LOOKS = 2
-"""How often CoarseNet looks at a picture, each time through a window of its own."""
+LOOKS, A_LOOK = 2, 2
+"""How often CoarseNet looks at a picture, each time through a window of its own, and how many
+iterations a look has: together as many as the paper's. More gain nothing on validation people."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +103,7 @@ class Surfaces:
 
 
 @torch.no_grad()
-def reconstruct_windows(
-    networks: Networks, faces: Tensor, iterations: int = ITERATIONS
-) -> Surfaces:
+def reconstruct_windows(networks: Networks, faces: Tensor, iterations: int = A_LOOK) -> Surfaces:
     """Reconstruct the faces that windows show.
 
     Args:
@@ -117,16 +116,45 @@ def reconstruct_windows(
     """
     found = coarse_looks(networks.coarse, faces, iterations)
     size = faces.shape[-1]
-    coarse = render_depth(FaceMesh.load(FINE_MESH), found.last, size)
+    coarse = face_depth(found.last, size)
     scale = found.last.camera(size).scale
     return Surfaces(found, coarse, networks.fine(faces, coarse.depth, coarse.mask, scale))
+
+
+@torch.no_grad()
+def face_depth(numbers: FaceNumbers, size: int = SIZE) -> DepthMap:
+    """Draw the depth of faces, without facets and without their inner side.
+
+    The face is an open surface. From the side one would see the mouth's cavity from behind, and the
+    inside of the far cheek, where a head has its neck and its hair: such pixels are left out.
+
+    Args:
+        numbers: of B faces.
+        size: pixels of the square pictures.
+    """
+    mesh = FaceMesh.load(FINE_MESH)
+    drawn = render_depth(mesh, numbers, size)
+    points = numbers.camera(size).project(numbers.vertices(mesh))[..., :2]
+    a, b, c = points[:, mesh.triangles].unbind(2)
+    ahead, beside = b - a, c - a
+    # Counter-clockwise from outside is clockwise where y points down.
+    outside = ahead[..., 0] * beside[..., 1] < ahead[..., 1] * beside[..., 0]
+    seen = drawn.ids >= 0
+    found = outside.gather(1, drawn.ids.long().clamp(min=0).flatten(1)).view_as(seen)
+    keep = (seen & found)[:, None]
+    return DepthMap(
+        drawn.depth.masked_fill(~keep, torch.inf),
+        keep.to(drawn.mask),
+        drawn.ids.masked_fill(~keep[:, 0], -1),
+        drawn.weights * keep[:, 0, ..., None],
+    )
 
 
 @torch.no_grad()
 def coarse_looks(
     network: CoarseNet,
     faces: Tensor,
-    iterations: int = ITERATIONS,
+    iterations: int = A_LOOK,
     *,
     looks: int = LOOKS,
     mirrored: bool = True,

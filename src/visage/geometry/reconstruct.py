@@ -21,8 +21,8 @@ from visage.geometry.representation import SIZE, FaceNumbers
 from visage.photos.landmarks import FaceBox, Which, detect_faces, find_box
 from visage.photos.reading import PhotoSource, open_photo
 
-FARTHEST = 75.0
-"""Degrees of yaw up to which answers are given: few of the training faces were turned farther."""
+FARTHEST = 85.0
+"""Degrees of yaw up to which answers are given: no training face was turned farther."""
 
 _QUICK = 512  # pixels of the longer side of the copy in which a face is looked for first
 _CLEAR = 0.25  # detector's score

@@ -48,7 +48,7 @@ def reproduce_speed(profile: Profile, seed: int) -> Result:
         f"threads, the median of {rounds} rounds after one to warm up. ms_per_face: "
         "`reconstruct` at 200 pixels, from the photograph to detailed depth, normals and "
         "confidence; the other ms rows are its parts: dlib's detector, CoarseNet (two looks of "
-        "four iterations, also in a mirror), the rendering layer, FineNet. "
+        "two iterations, also in a mirror), the rendering layer, FineNet. "
         f"training_images_per_s: items of CoarseNet's stream in batches of {_BATCH[profile]} on "
         "one thread, from pictures that are kept, each cut, mirrored and spoilt anew; "
         "with_feedback: and their PNCC and normals drawn. consumed_images_per_s: "

@@ -111,15 +111,16 @@ def _protocol(faces: HeldOut) -> str:
         "median difference is taken out (weak perspective); mean_mm is the mean over faces of "
         "mean absolute errors over their pixels, p90_mm the 90th percentile over the pixels of "
         "all faces. Compared are the pixels of the true face that every method vouches for. ours: "
-        "CoarseNet (the mean of two looks of four iterations each, both also in a mirror) and "
+        "CoarseNet (the mean of two looks of two iterations each, both also in a mirror) and "
         "FineNet, from the grey window. template_sfs: "
         "Kemelmacher-Shlizerman and Basri (2011), the mean face posed by dlib's landmarks. "
         "landmark_3dmm: the book's model fitted to dlib's 68 landmarks with a sliding contour, "
         "with priors and the detector's errors learned from training people. single_pass: the "
         "same CoarseNet trained without feedback, one pass. mean_face: posed by landmarks. coarse: "
-        "ours without FineNet; coarse_one_look: and CoarseNet used as in the paper, once "
-        f"through the window. Rows _perspective: {PERSPECTIVE} of the people from 0.7 to 3 m. "
-        "The paper measures on photographs with scans (FRGC), with a model and networks of its own."
+        "ours without FineNet; coarse_one_look: and CoarseNet used as in the paper, four "
+        f"iterations through the window. Rows _perspective: {PERSPECTIVE} of the people from 0.7 "
+        "to 3 m. The paper measures on photographs with scans (FRGC), with a model and networks of "
+        "its own."
     )
 
 
