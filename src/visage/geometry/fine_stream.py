@@ -28,11 +28,9 @@ class FineData:
     gamma: float = 0.15  # spread of the logarithm of an exponent on the picture
     blur: float = 1.1  # pixels, largest standard deviation: enlarged photographs are soft
     noise: float = 0.02  # largest standard deviation
-    estimated: tuple[float, float] = (0.6, 1.05)  # of the way from the truth to CoarseNet's answer
-    # Half of the items begin nearly at the truth: there only wrinkles are missing, which are lost
-    # among CoarseNet's errors else, and whatever is added in vain counts.
-    near: float = 0.5
-    nearly: float = 0.12  # of the way, at most
+    # Of the way from the truth to CoarseNet's answer. Nearer to the truth a network learns to leave
+    # things as they are: of CoarseNet's errors it then corrects hardly any.
+    estimated: tuple[float, float] = (0.6, 1.05)
     covered: float = 0.4  # how much a pixel of brow, beard or glasses counts, beside 1 for skin
 
 
@@ -103,13 +101,11 @@ class FineStream:
     def _coarse(self, truth: Tensor, row: int, index: int) -> Tensor:
         """The numbers (1, 138) from which item `index` starts."""
         generator = torch.Generator().manual_seed(seed_of(self.seed, index, 23))
-        chosen, along = torch.rand(2, generator=generator).tolist()
-        low, high = (0, self.data.nearly) if chosen < self.data.near else self.data.estimated
         if self.estimates is None:
-            guess = coarse_like(FaceNumbers.of(truth), generator, self.data.errors).numbers
-        else:
-            guess = self.estimates[row]
-        return truth + (low + (high - low) * along) * (guess - truth)
+            return coarse_like(FaceNumbers.of(truth), generator, self.data.errors).numbers
+        low, high = self.data.estimated
+        share = low + (high - low) * torch.rand(1, generator=generator)
+        return truth + share * (self.estimates[row] - truth)
 
     def _cropped(self, item: int, random: np.random.Generator, pictures: dict[str, Tensor]) -> dict:
         """One item's pictures, around some pixel of the face, and mirrored half of the time."""
