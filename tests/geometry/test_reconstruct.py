@@ -95,8 +95,8 @@ def test_a_tiny_face():
 
 
 def test_a_profile_is_refused_and_can_be_had():
-    turned = FaceNumbers.zeros(1)
-    turned.pose[0, 1] = 3.1  # 89 degrees
+    turned = FaceNumbers.zeros(2)  # the face, and its mirror image
+    turned.pose[:, 1] = torch.tensor([3.1, -3.1])  # 89 degrees
 
     class Turned(CoarseNet):
         def step(self, mesh, faces, current):
