@@ -52,7 +52,8 @@ export function paintSurface(canvas, { points, normals, colours, photo, known, w
   for (let i = 0; i < known.length; i++) {
     if (!known[i]) continue;
     const [x, y, z] = applyTurn(turn, points[3 * i], points[3 * i + 1], points[3 * i + 2]);
-    const [left, top] = [x / pitch + middle, middle - y / pitch].map(still ? Math.round : Math.floor);
+    // A little more than half: points that fall between two pixels must all fall to the same side.
+    const [left, top] = [x / pitch + middle, middle - y / pitch].map((v) => Math.floor(still ? v + 0.501 : v));
     let colour = null;
     for (let k = 0; k < (still ? 1 : 4); k++) { // a turned point covers four pixels, so that no gaps are left
       const [column, row] = [left + (k % 2), top + (k >> 1)];
