@@ -17,7 +17,7 @@ from torch.nn.functional import grid_sample
 from visage.faces.camera import WeakPerspective
 from visage.faces.fitting.mirror import Mirror
 from visage.faces.shape import MorphableModel
-from visage.geometry.representation import SHIFT, WIDTH, FaceNumbers, pose_numbers
+from visage.geometry.representation import SHIFT, WIDTH, pose_numbers
 from visage.geometry.training_faces import KeptFaces
 
 
@@ -100,8 +100,7 @@ class CoarseStream:
             for name in ("gain", "gamma", "level")
         )
         noise = np.stack([draw.noise(self.data.size) for draw in draws])
-        # The noise of 8-bit pictures is never below their steps.
-        return (gain * faces.clamp(min=1e-4) ** gamma + level * torch.from_numpy(noise)).clamp(0, 1)
+        return (gain * faces**gamma + level * torch.from_numpy(noise)).clamp(0, 1)
 
 
 def mixed(truth: Tensor, random: Tensor, beta: Tensor) -> Tensor:
@@ -146,10 +145,8 @@ def cut(
     scale = growth.exp() * (size / WIDTH)
     turned = (turn @ camera.translation[..., None])[..., 0]
     unmoved = WeakPerspective(angles, turned, size, size, scale=scale)
-    middle = FaceNumbers.zeros(len(roll)).camera(size)
-    # How far the face's centre is off, by the one definition of a pose's shift.
-    at = pose_shift(unmoved) - pose_shift(middle)
-    offset = shift - at
+    # Where the face's centre would be, by the one definition of a pose's shift.
+    offset = shift - pose_numbers(unmoved)[:, 3:5] * SHIFT
     placed = WeakPerspective(angles, turned + offset, size, size, scale=scale)
     # q = s' (R p / s + e) takes a picture's pixel p to a window's q, from the middles, y up.
     pixel = torch.arange(size, device=images.device) - (size - 1) / 2
@@ -159,11 +156,6 @@ def cut(
     grid = p * p.new_tensor([2.0, -2.0]) / images.shape[-1]
     windows = grid_sample(images, grid, padding_mode="border", align_corners=False)
     return placed, windows
-
-
-def pose_shift(camera: WeakPerspective) -> Tensor:
-    """(B, 2) mm, where the face's centre is seen from the picture's middle, right and up."""
-    return pose_numbers(camera)[:, 3:5] * SHIFT
 
 
 @dataclass(frozen=True, eq=False)
