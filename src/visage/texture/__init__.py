@@ -1,0 +1,1 @@
+"""Photorealistic facial texture inference (Saito, Wei, Hu, Nagano and Li 2017)."""
