@@ -25,7 +25,17 @@ from visage.faces.hair.styles import STYLES
 from visage.faces.hair.traits import BALD, SHAVEN, Hair, HairError
 from visage.faces.shape import MorphableModel
 
-__all__ = ["MOST", "VARIANTS", "Hair", "HairError", "Strands", "carry", "grow", "sample_hair"]
+__all__ = [
+    "MOST",
+    "VARIANTS",
+    "Hair",
+    "HairError",
+    "Strands",
+    "brows_at_rest",
+    "carry",
+    "grow",
+    "sample_hair",
+]
 
 MOST = 12000
 """Strands of the densest scalp, for pictures of 512 pixels; 2,000 do for 128."""
@@ -99,6 +109,18 @@ def grow(model: MorphableModel, hair: Hair, vertices: Tensor, *, count: int = MO
         for moved, one, (_, _, colour) in zip(points, kept, groups, strict=True)
     ]
     return Strands.joined(strands).to(vertices.device)
+
+
+def brows_at_rest(model: MorphableModel, hair: Hair) -> Strands:
+    """The brows alone, on the mean head: to be painted into a texture.
+
+    Args:
+        model: that they grow on.
+        hair: of the person.
+    """
+    one, colour = next(group[1:] for group in _groups(model, hair) if group[0] == "brows")
+    points, width, openness = map(torch.from_numpy, (one.points, one.width, one.openness))
+    return Strands.even(points.float(), width, torch.from_numpy(colour), openness.float())
 
 
 def _fewer(colour: np.ndarray, count: int) -> np.ndarray:
