@@ -94,6 +94,14 @@ DOWNLOADS: dict[str, Download] = {
             bytes=116_000_000,
             filename="20180408-102900-casia-webface.pt",
         ),
+        Download(
+            name="vgg19-imagenet",
+            urls=("https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",),
+            sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+            licence="BSD 3-Clause; trained on ImageNet, photographs collected from the web",
+            bytes=574_673_361,
+            filename="vgg19-dcbb9e9d.pth",
+        ),
     )
 }
 

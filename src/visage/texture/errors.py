@@ -7,3 +7,15 @@ class TextureError(ValueError):
 
 class MeasureError(TextureError):
     """Textures and regions on which nothing can be measured."""
+
+
+class BackboneError(TextureError):
+    """A network, its weights or its layers that cannot be used."""
+
+
+class HeldOutError(TextureError):
+    """Photographs of held-out people that cannot be taken."""
+
+
+class ModelFitError(TextureError):
+    """Pictures, landmarks or masks to which no face model can be fitted."""
