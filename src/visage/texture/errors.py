@@ -19,3 +19,19 @@ class HeldOutError(TextureError):
 
 class ModelFitError(TextureError):
     """Pictures, landmarks or masks to which no face model can be fitted."""
+
+
+class RenderError(TextureError):
+    """Heads that cannot be rendered or written to a file."""
+
+
+class StudyError(TextureError):
+    """Stimuli, trials or answers of a user study that do not fit together."""
+
+
+class GramError(TextureError):
+    """Features, masks or Gram matrices that do not fit together."""
+
+
+class SimplexError(TextureError):
+    """A least-squares problem that cannot be solved."""
