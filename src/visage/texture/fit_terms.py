@@ -1,0 +1,219 @@
+"""Equation 1: E = w_c E_c + w_lan E_lan + w_reg E_reg, and what its sums run over.
+
+Differentiable in the unknowns, whatever computes them: the solver takes steps by the Jacobians of
+`fit_jacobians`, the first-order baseline lets autograd differentiate the very same energy.
+
+What the paper leaves open, and what is done here:
+
+- E_c's norm is not squared (as in Thies et al. 2016, on which the paper builds): a sum of norms is
+  what iteratively *reweighted* least squares is for. Colours are sRGB-encoded, in [0, 1].
+- E_lan is in pixels of a picture whose size is not said. Here a unit is 250 mm at the head, about
+  a portrait's width, so that neither resolution nor crop matters. A detector's points have a
+  bias, known from training people, which is taken off. Beyond 33 degrees of yaw the far contour's
+  points, which a detector sets on the outline, are left out of F.
+- M are the pixels that show the face's front and that the mask leaves. A pixel's place on the
+  skin is held while the face moves under it, so that derivatives are the picture's.
+- E_reg takes the expressions' mean and covariance (facial actions do not vary round zero, nor
+  independently), and holds the camera's distance to those from which faces are photographed:
+  a picture hardly tells it.
+- The albedo model is of logarithms (`visage.faces.fitting.albedo_model`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from visage.faces.camera import Perspective
+from visage.faces.directions import unit
+from visage.faces.harmonics import shading_factors
+from visage.faces.raster import barycentric, z_buffer
+from visage.faces.reflectance import encode_srgb
+from visage.texture.fit_config import FitConfig
+from visage.texture.fit_pyramid import PyramidLevel
+from visage.texture.fit_surface import FitSurface, Points
+from visage.texture.fit_unknowns import USUAL_DISTANCE, FitUnknowns
+
+DARKEST = 0.02
+"""Shading is not lower: order 2 can be negative, light cannot."""
+
+DISTANCE_STD = 0.42
+"""Of the logarithm of the distance: evenly drawn between 700 and 3,000 mm."""
+
+_FAR = 0.58  # radians of yaw, beyond which the far contour is no longer the jaw's
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What the energy's sums run over, constant for a few steps."""
+
+    level: PyramidLevel
+    points: Points  # M
+    chosen: Tensor  # (68,) int64, the landmarks' vertices
+    counted: Tensor  # (68,), 1 for those in F
+    targets: Tensor  # (68, 2), pixels, f less the detector's bias
+    unit: float  # pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Shaded:
+    """What the model shows at N points."""
+
+    colours: Tensor  # (N, 3), sRGB
+    linear: Tensor  # (N, 3)
+    albedo: Tensor  # (N, 3), linear
+    shading: Tensor  # (N, 3), not clamped
+    polynomials: Tensor  # (N, 9), of the normal
+
+
+def polynomials(normals: Tensor) -> Tensor:
+    """1, y, z, x, xy, yz, 3z²-1, xz, x²-y² (N, 9) of normals (N, 3): order 2 up to factors."""
+    x, y, z = normals.unbind(1)
+    parts = [torch.ones_like(x), y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y]
+    return torch.stack(parts, 1)
+
+
+def shaded(
+    surface: FitSurface, points: Points, normals: Tensor, light: Tensor, albedo: Tensor
+) -> Shaded:
+    """C_synth: Lambertian, I(α_al) times the shading by order 2 of harmonics.
+
+    Args:
+        surface: the face.
+        points: N of it.
+        normals: (N, 3), unit vectors, view frame.
+        light: (9, 3).
+        albedo: (K,), coefficients.
+    """
+    basis = polynomials(normals)
+    shading = basis @ shading_factors(light[None])[0]
+    reflected = surface.albedo(points, albedo)
+    linear = reflected * shading.clamp(min=DARKEST)
+    return Shaded(encode_srgb(linear), linear, reflected, shading, basis)
+
+
+@dataclass(frozen=True, eq=False)
+class Energy:
+    """Equation 1 for one picture."""
+
+    surface: FitSurface
+    landmarks: Tensor  # (68, 2), pixels, f
+    config: FitConfig
+    unit: float  # pixels, of E_lan
+
+    def __call__(self, unknowns: FitUnknowns, sight: Sight, *, photo: bool = True) -> Tensor:
+        """E, without E_c if not `photo`; a scalar, differentiable in the unknowns."""
+        config, vertices = self.config, unknowns.vertices(self.surface.model)[0]
+        distances = self.landmark_residual(unknowns, vertices, sight)
+        landmark = (sight.counted * distances.square().sum(1)).sum() / sight.counted.sum()
+        total = config.w_lan * landmark + config.w_reg * self.regularisation(unknowns)
+        if photo:
+            residual = self.photo_residual(unknowns, vertices, sight)
+            total = total + config.w_c * smooth_norm(residual, config.least).mean()
+        return total
+
+    def photo_residual(self, unknowns: FitUnknowns, vertices: Tensor, sight: Sight) -> Tensor:
+        """C_input - C_synth (N, 3) at the points, sRGB, for vertices (V, 3)."""
+        surface, points, camera = self.surface, sight.points, unknowns.camera
+        places = points.of(vertices[surface.used])[None]
+        seen = sight.level.at(camera.project(places)[0, :, :2])[0]
+        normals = surface.point_normals(points, surface.normals(vertices))[0]
+        turned = camera.turn(normals[None])[0]
+        return seen - shaded(
+            surface, points, turned, unknowns.light[0], unknowns.albedo[0]
+        ).colours  # fmt: skip
+
+    def landmark_residual(self, unknowns: FitUnknowns, vertices: Tensor, sight: Sight) -> Tensor:
+        """F - Π(R V + t) (68, 2), in the unit, for vertices (V, 3)."""
+        found = unknowns.camera.project(vertices[sight.chosen][None])[0, :, :2]
+        return (sight.targets - found) / sight.unit
+
+    def regularisation(self, unknowns: FitUnknowns) -> Tensor:
+        """E_reg, and the distance's term; a scalar."""
+        prior = self.surface.priors.expression
+        away = unknowns.expression[0] - prior.mean.to(unknowns.shape)
+        far = (unknowns.camera.distance[0] / USUAL_DISTANCE).log() / DISTANCE_STD
+        return (
+            unknowns.identity.square().sum()
+            + unknowns.albedo.square().sum()
+            + away @ prior.precision.to(away) @ away
+            + far.square()
+        )
+
+    @torch.no_grad()
+    def sight(self, unknowns: FitUnknowns, level: PyramidLevel, count: int) -> Sight:
+        """What is seen now: at most `count` points, and which landmarks count."""
+        vertices = unknowns.vertices(self.surface.model)
+        yaw = unknowns.camera.angles[:, 1]
+        counted = torch.ones(68, dtype=vertices.dtype, device=vertices.device)
+        if yaw.abs() > _FAR:
+            counted[9:17] = float(yaw < 0)
+            counted[:8] = float(yaw > 0)
+        return Sight(
+            level, seen_points(self.surface, unknowns.camera, vertices, level, count,
+                               self.config.oblique),
+            self.surface.model.landmark_vertices(yaw)[0], counted,
+            self._targets(unknowns.camera), self.unit,
+        )  # fmt: skip
+
+    def _targets(self, camera: Perspective) -> Tensor:
+        if not self.config.detector:
+            return self.landmarks
+        # The bias was measured on upright faces, in mm to the right and up.
+        right, up = self.surface.priors.landmarks.mean.to(self.landmarks).unbind(1)
+        scale, roll = float(camera.focal / camera.distance), float(camera.angles[0, 2])
+        cosine, sine = scale * math.cos(roll), scale * math.sin(roll)
+        bias = torch.stack([cosine * right - sine * up, -sine * right - cosine * up], 1)
+        return self.landmarks - bias
+
+
+def smooth_norm(residual: Tensor, least: float) -> Tensor:
+    """‖r‖ (N,) of residuals (N, 3), quadratic below `least` (Huber 1964), where it has a kink.
+
+    >>> smooth_norm(torch.tensor([[0.0, 0.0, 0.0], [0.0, 3.0, 4.0]]), 1.0)
+    tensor([0.5000, 5.0000])
+    """
+    square = residual.square().sum(1)
+    inside = square < least**2
+    root = torch.where(inside, least**2, square).sqrt()
+    return torch.where(inside, (square / least + least) / 2, root)
+
+
+def reweighted(residual: Tensor, least: float) -> Tensor:
+    """Weights (N,) for which Σ w ‖r‖² has the derivative of Σ `smooth_norm`: 1/(2‖r‖)."""
+    return 0.5 / residual.norm(dim=1).clamp(min=least)
+
+
+def seen_points(
+    surface: FitSurface, camera: Perspective, vertices: Tensor, level: PyramidLevel, count: int,
+    oblique: float,
+) -> Points:  # fmt: skip
+    """The places on the face that a level's pixels see, evenly thinned out to `count`.
+
+    Args:
+        surface: the face.
+        camera: of one picture.
+        vertices: (1, V, 3) mm.
+        level: whose pixels, and whose mask.
+        count: at most.
+        oblique: cosine between a triangle's normal and the view, from which it counts.
+    """
+    projected = camera.project(vertices)
+    places = torch.cat([level.places(projected[..., :2]), projected[..., 2:]], 2)
+    ids, _ = z_buffer(places, surface.drawn, *level.size, perspective=True)
+    view = camera.view(vertices)[0]
+    a, b, c = (view[corner] for corner in surface.drawn.unbind(1))
+    facing = (unit(torch.linalg.cross(b - a, c - a)) * unit(-a)).sum(1) > oblique
+    compared = torch.cat([surface.face & facing, facing.new_zeros(1)])  # the last is background
+    pixels = (compared[ids[0].long()] & level.clear).flatten().nonzero()[:, 0]
+    if len(pixels) > count:
+        even = torch.linspace(0, len(pixels) - 1, count, device=pixels.device)
+        pixels = pixels[even.long()]
+    few = torch.full_like(ids.flatten(), -1)
+    few[pixels] = ids.flatten()[pixels]
+    weights = barycentric(places, surface.drawn, few.view_as(ids), perspective=True)
+    corners = surface.place[surface.drawn[few[pixels].long()]]
+    return Points(corners, weights.flatten(0, 2)[pixels].to(vertices))
