@@ -27,7 +27,7 @@ from visage.texture.yiq import luminance
 COUNT = 256
 """K, people; figure 4 of the paper blends as many."""
 
-_KEPT = 512  # texels of the windows on disk; smaller ones are made from them
+_KEPT = (128, 512)  # texels of the windows on disk; smaller ones are made from them
 _EDITION = 1  # of how textures are painted: old files are not taken for new ones
 
 
@@ -81,8 +81,7 @@ class TextureDatabase:
             raise TextureError(f"no split {split!r}; choose among {', '.join(SPLITS)}")
         if count < 1 or size < 1:
             raise TextureError(f"{count} textures of {size} texels; give at least 1 of both")
-        kept = max(size, min(_KEPT, 2 * size))
-        kept = _KEPT if size <= _KEPT and kept > _KEPT // 2 else kept
+        kept = next((kept for kept in _KEPT if kept >= size), size)
         where = (folder or cache_folder()) / "texture"
         textures = _painted(where, split, count, kept, progress)
         return cls(textures, size)
