@@ -84,7 +84,7 @@ def linearised_photo(
 def linearised_landmarks(
     surface: FitSurface, unknowns: FitUnknowns, vertices: Tensor, sight: Sight
 ) -> tuple[Tensor, Tensor]:
-    """E_lan's residuals (68, 2) in its unit, and their derivatives (68, 2, 132 + 7)."""
+    """E_lan's residuals (136,), weighed, and their derivatives (136, 132 + 7)."""
     camera = unknowns.camera
     rotation = camera.rotation()[0]
     centred = vertices[sight.chosen] @ rotation.T
@@ -97,7 +97,8 @@ def linearised_landmarks(
         [by_view @ rotation @ moving, turn, by_view[..., :2], offsets[..., None],
          recede[..., None]], 2,
     )  # fmt: skip
-    return (sight.targets - offsets - middle) / sight.unit, -jacobian / sight.unit
+    residual = sight.weigh @ (sight.targets - offsets - middle).flatten()
+    return residual, -sight.weigh @ jacobian.flatten(0, 1)
 
 
 def _projected(camera: Perspective, centred: Tensor) -> tuple[Tensor, Tensor, Tensor]:

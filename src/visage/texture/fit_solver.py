@@ -7,13 +7,14 @@ they mislead. What is seen, and how normals turn with the shape, are found anew 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from visage.faces.fitting.steps import bounded_step
-from visage.faces.harmonics import shading_factors
-from visage.faces.reflectance import decode_srgb
 from visage.texture.fit_jacobians import linearised_landmarks, linearised_photo
+from visage.texture.fit_light import guess_light, light_prior
 from visage.texture.fit_pyramid import PyramidLevel
 from visage.texture.fit_terms import DISTANCE_STD, Energy, Sight, polynomials, reweighted
 from visage.texture.fit_unknowns import (
@@ -26,8 +27,7 @@ from visage.texture.fit_unknowns import (
 )
 
 _NEGLIGIBLE = 1e-7  # what the energy says nothing of stays where it is
-_EVEN = 0.02  # of the first light's least squares: how far it stays from light from all sides
-_DIM = 0.02  # linear; errors of darker pixels do not count more
+_LIT = slice(SHAPE + CAMERA, SHAPE + CAMERA + LIGHT)
 
 
 class Solver:
@@ -66,25 +66,11 @@ class Solver:
             return unknowns
         vertices = unknowns.vertices(surface.model)[0]
         places = unknowns.camera.project(sight.points.of(vertices[surface.used])[None])
-        colours = decode_srgb(level.at(places[0, :, :2])[0].clamp(0, 1))
+        colours = level.at(places[0, :, :2])[0].clamp(0, 1)
         normals = surface.point_normals(sight.points, surface.normals(vertices))[0]
-        basis = polynomials(unknowns.camera.turn(normals[None])[0]).double()
-        albedo = surface.albedo(sight.points, unknowns.albedo[0])
-        ridge = _EVEN * torch.eye(9).to(basis)
-        found = []
-        for channel in range(3):
-            # The encoded picture's errors, to first order.
-            weight = 1 / (colours[:, channel] + _DIM)
-            columns = basis * (weight * albedo[:, channel])[:, None]
-            ridge_here = ridge * len(columns) * columns.square().mean()
-            ridge_here[0, 0] = 0
-            right = columns.T @ (weight * colours[:, channel]).double()
-            found.append(torch.linalg.solve(columns.T @ columns + ridge_here, right))
-        factors = torch.stack(found, 1).to(unknowns.light)  # (9, 3)
-        scale = shading_factors(torch.ones_like(unknowns.light))[0]
-        return FitUnknowns(
-            unknowns.shape, unknowns.camera, (factors / scale)[None], unknowns.albedo
-        )
+        basis = polynomials(unknowns.camera.turn(normals[None])[0])
+        light = guess_light(colours, surface.albedo(sight.points, unknowns.albedo[0]), basis)
+        return replace(unknowns, light=light[None])
 
     def _level(
         self, unknowns: FitUnknowns, level: PyramidLevel, count: int, steps: int, *, photo: bool
@@ -134,9 +120,9 @@ class Solver:
         matrix = config.w_reg * self.precision[:size, :size]
         right = -(matrix @ self._away(unknowns)[:size])
         residual, jacobian = linearised_landmarks(self.surface, unknowns, vertices, sight)
-        last = jacobian.shape[2]
-        weight = config.w_lan * sight.counted / sight.counted.sum()
-        found = _squares(residual, jacobian, weight)
+        last = jacobian.shape[1]
+        weight = residual.new_full((136,), config.w_lan) / sight.counted.sum()
+        found = _squares(residual[:, None], jacobian[:, None], weight)
         matrix[:last, :last] += found[0]
         right[:last] -= found[1]
         if turning is not None:
@@ -151,10 +137,11 @@ class Solver:
         """(P, P), float64: E_reg is a square form of it."""
         prior = self.surface.priors.expression
         diagonal = torch.ones(self.size, dtype=torch.float64)
-        diagonal[SHAPE : SHAPE + CAMERA + LIGHT] = _NEGLIGIBLE
+        diagonal[SHAPE : SHAPE + CAMERA] = _NEGLIGIBLE
         diagonal[SHAPE + CAMERA - 1] = 1 / DISTANCE_STD**2
         precision = torch.diag(diagonal)
         precision[IDENTITY:SHAPE, IDENTITY:SHAPE] = prior.precision.double()
+        precision[_LIT, _LIT] = light_prior().precision
         return precision.to(self.surface.basis.device)
 
     def _away(self, unknowns: FitUnknowns) -> Tensor:
@@ -164,6 +151,7 @@ class Solver:
         prior = self.surface.priors.expression
         away[IDENTITY:SHAPE] = (unknowns.expression[0] - prior.mean.to(unknowns.shape)).double()
         away[SHAPE + CAMERA - 1] = (unknowns.camera.distance[0] / USUAL_DISTANCE).log().double()
+        away[_LIT] = unknowns.light[0].flatten().double() - light_prior().mean.to(away)
         away[SHAPE + CAMERA + LIGHT :] = unknowns.albedo[0].double()
         return away
 

@@ -33,6 +33,7 @@ from visage.faces.harmonics import shading_factors
 from visage.faces.raster import barycentric, z_buffer
 from visage.faces.reflectance import encode_srgb
 from visage.texture.fit_config import FitConfig
+from visage.texture.fit_light import light_prior
 from visage.texture.fit_pyramid import PyramidLevel
 from visage.texture.fit_surface import FitSurface, Points
 from visage.texture.fit_unknowns import USUAL_DISTANCE, FitUnknowns
@@ -53,9 +54,9 @@ class Sight:
     level: PyramidLevel
     points: Points  # M
     chosen: Tensor  # (68,) int64, the landmarks' vertices
-    counted: Tensor  # (68,), 1 for those in F
+    counted: Tensor  # (68,) bool, those in F
     targets: Tensor  # (68, 2), pixels, f less the detector's bias
-    unit: float  # pixels
+    weigh: Tensor  # (136, 136), from differences in pixels, x and y in turn, to E_lan's unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +109,7 @@ class Energy:
         """E, without E_c if not `photo`; a scalar, differentiable in the unknowns."""
         config, vertices = self.config, unknowns.vertices(self.surface.model)[0]
         distances = self.landmark_residual(unknowns, vertices, sight)
-        landmark = (sight.counted * distances.square().sum(1)).sum() / sight.counted.sum()
+        landmark = distances.square().sum() / sight.counted.sum()
         total = config.w_lan * landmark + config.w_reg * self.regularisation(unknowns)
         if photo:
             residual = self.photo_residual(unknowns, vertices, sight)
@@ -127,19 +128,20 @@ class Energy:
         ).colours  # fmt: skip
 
     def landmark_residual(self, unknowns: FitUnknowns, vertices: Tensor, sight: Sight) -> Tensor:
-        """F - Π(R V + t) (68, 2), in the unit, for vertices (V, 3)."""
+        """The landmarks' differences f - Π(R V + t) (136,), weighed, for vertices (V, 3)."""
         found = unknowns.camera.project(vertices[sight.chosen][None])[0, :, :2]
-        return (sight.targets - found) / sight.unit
+        return sight.weigh @ (sight.targets - found).flatten()
 
     def regularisation(self, unknowns: FitUnknowns) -> Tensor:
-        """E_reg, and the distance's term; a scalar."""
-        prior = self.surface.priors.expression
-        away = unknowns.expression[0] - prior.mean.to(unknowns.shape)
+        """E_reg; a scalar."""
+        away = unknowns.expression[0] - self.surface.priors.expression.mean.to(unknowns.shape)
+        other = unknowns.light[0].flatten() - light_prior().mean.to(away)
         far = (unknowns.camera.distance[0] / USUAL_DISTANCE).log() / DISTANCE_STD
         return (
             unknowns.identity.square().sum()
             + unknowns.albedo.square().sum()
-            + away @ prior.precision.to(away) @ away
+            + away @ self.surface.priors.expression.precision.to(away) @ away
+            + other @ light_prior().precision.to(away) @ other
             + far.square()
         )
 
@@ -148,26 +150,40 @@ class Energy:
         """What is seen now: at most `count` points, and which landmarks count."""
         vertices = unknowns.vertices(self.surface.model)
         yaw = unknowns.camera.angles[:, 1]
-        counted = torch.ones(68, dtype=vertices.dtype, device=vertices.device)
+        counted = torch.ones(68, dtype=torch.bool, device=vertices.device)
         if yaw.abs() > _FAR:
-            counted[9:17] = float(yaw < 0)
-            counted[:8] = float(yaw > 0)
-        return Sight(
-            level, seen_points(self.surface, unknowns.camera, vertices, level, count,
-                               self.config.oblique),
-            self.surface.model.landmark_vertices(yaw)[0], counted,
-            self._targets(unknowns.camera), self.unit,
-        )  # fmt: skip
+            counted[9:17] = bool(yaw < 0)
+            counted[:8] = bool(yaw > 0)
+        oblique = self.config.oblique
+        points = seen_points(self.surface, unknowns.camera, vertices, level, count, oblique)
+        chosen = self.surface.model.landmark_vertices(yaw)[0]
+        targets, weigh = self._landmarks(unknowns.camera, counted)
+        return Sight(level, points, chosen, counted, targets, weigh)
 
-    def _targets(self, camera: Perspective) -> Tensor:
+    def _landmarks(self, camera: Perspective, counted: Tensor) -> tuple[Tensor, Tensor]:
+        """Targets (68, 2), pixels, and what weighs differences from them, (136, 136)."""
+        both = counted.repeat_interleave(2)
         if not self.config.detector:
-            return self.landmarks
-        # The bias was measured on upright faces, in mm to the right and up.
-        right, up = self.surface.priors.landmarks.mean.to(self.landmarks).unbind(1)
+            return self.landmarks, torch.diag(both.to(self.landmarks) / self.unit)
+        # Bias and covariance were measured on upright faces, in mm to the right and up.
+        statistics = self.surface.priors.landmarks
         scale, roll = float(camera.focal / camera.distance), float(camera.angles[0, 2])
-        cosine, sine = scale * math.cos(roll), scale * math.sin(roll)
-        bias = torch.stack([cosine * right - sine * up, -sine * right - cosine * up], 1)
-        return self.landmarks - bias
+        cosine, sine = math.cos(roll), math.sin(roll)
+        turn = self.landmarks.new_tensor([[cosine, -sine], [-sine, -cosine]])  # its own inverse
+        targets = self.landmarks - scale * statistics.mean.to(turn) @ turn.T
+        whiten = _whitening(statistics.covariance, both).to(turn)
+        weigh = (whiten.view(136, 68, 2) @ turn).flatten(1) / self.unit
+        return targets, weigh
+
+
+def _whitening(covariance: Tensor, counted: Tensor) -> Tensor:
+    """W (136, 136) with WᵀW = v Σ⁻¹ over what is counted (136,), v its mean variance; else zero."""
+    kept = counted.nonzero()[:, 0].to(covariance.device)
+    some = covariance.double()[kept[:, None], kept]
+    factor = torch.linalg.inv(torch.linalg.cholesky(some))
+    whiten = torch.zeros_like(covariance, dtype=torch.float64)
+    whiten[kept[:, None], kept] = factor * some.diagonal().mean().sqrt()
+    return whiten
 
 
 def smooth_norm(residual: Tensor, least: float) -> Tensor:
