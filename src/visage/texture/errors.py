@@ -35,3 +35,19 @@ class GramError(TextureError):
 
 class SimplexError(TextureError):
     """A least-squares problem that cannot be solved."""
+
+
+class QuiltingError(TextureError):
+    """Textures that cannot be quilted, or settings that cannot be met."""
+
+
+class PatchMatchError(TextureError):
+    """Pictures between which no patches can be matched."""
+
+
+class InpaintingError(TextureError):
+    """Textures and masks that do not fit, or nothing to inpaint from."""
+
+
+class SynthesisError(TextureError):
+    """Targets, settings or a saved state that no texture can be synthesised from."""
