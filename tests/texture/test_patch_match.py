@@ -38,7 +38,7 @@ def test_the_field_is_nearly_as_good_as_brute_force(related, sweeps):
     found = nearest_neighbour_field(target, source, sweeps=sweeps)[1]
     best = exact_means(target, source, 3)
     assert (found >= best - 1e-6).all()
-    assert found.mean() <= 1.04 * best.mean()
+    assert found.mean() <= 1.05 * best.mean()
 
 
 def test_costs_are_those_of_the_places():
