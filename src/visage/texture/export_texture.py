@@ -99,14 +99,14 @@ def read_head(path: str | Path) -> HeadFile:
 
 
 def _material(maps: SurfaceMaps, relief: bool) -> trimesh.visual.material.PBRMaterial:
-    # glTF's roughness is in the green channel, its metalness in the blue one; skin has none.
+    # glTF's roughness is in the green channel of three.
     gloss = torch.cat([torch.zeros_like(maps.roughness), maps.roughness.clamp(0, 1),
                        torch.zeros_like(maps.roughness)], 1)  # fmt: skip
     return trimesh.visual.material.PBRMaterial(
         name="skin",
         baseColorTexture=_picture(encode_srgb(maps.albedo)),
         metallicRoughnessTexture=_picture(gloss),
-        metallicFactor=1.0,
+        metallicFactor=0.0,
         roughnessFactor=1.0,
         normalTexture=_picture(normal_map(maps.height) / 2 + 0.5) if relief else None,
     )

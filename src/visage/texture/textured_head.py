@@ -125,14 +125,19 @@ def render_textured(
 
 
 def portrait_camera(
-    size: int | tuple[int, int], yaw: Sequence[float] = (0.0,), pitch: float = 0.0
+    size: int | tuple[int, int],
+    yaw: Sequence[float] = (0.0,),
+    pitch: float = 0.0,
+    *,
+    shown: float = _WIDTH,
 ) -> Perspective:
-    """Cameras that see a head from so many sides, all of it in the picture.
+    """Cameras that see a head from so many sides.
 
     Args:
         size: pixels of the pictures' side, or height and width.
         yaw: B angles in degrees, positive towards the picture's right.
         pitch: degrees, positive looks down.
+        shown: mm at the head that the shorter side shows; all of the head if nothing is said.
 
     >>> portrait_camera(64, (0, 45)).angles.shape
     torch.Size([2, 3])
@@ -145,7 +150,7 @@ def portrait_camera(
     centre = (rotation_matrix(angles) @ angles.new_tensor(_CENTRE))[:, :2]
     distance = torch.full((len(yaw),), _DISTANCE)
     # The shorter side decides, so that nothing is cut off.
-    focal = distance * min(height * 0.9, width) / _WIDTH
+    focal = distance * min(height * 0.9, width) / shown
     return Perspective(angles, -centre, height, width, focal=focal, distance=distance)
 
 
