@@ -19,7 +19,7 @@ from visage.faces.shape import MorphableModel
 from visage.faces.skin.layout import texels
 from visage.texture.errors import TextureError
 
-_FINE = 2048  # texels of the atlas in which hairs are placed
+_FINE = 1024  # texels of the atlas in which hairs are placed
 _BROWS = (2.0, 40.0, 75.0)  # mm: least and most height above the eyes, least x of a side
 _STEP = 0.25  # mm between the samples along a hair
 _SHADE = 0.5  # exponent of a hair's openness: hairs hide light from each other, less than a shadow
