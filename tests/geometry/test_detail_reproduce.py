@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from visage.geometry import detail_reproduce
-from visage.geometry.detail import KeptDetail
 from visage.geometry.detail_reproduce import (
     EXPERIMENTS,
     measured,
@@ -15,6 +14,7 @@ from visage.geometry.detail_reproduce import (
     reproduce_fig11,
 )
 from visage.geometry.face_mesh import FaceMesh
+from visage.geometry.kept_detail import KeptDetail
 from visage.geometry.rendering_layer import render_depth
 from visage.geometry.representation import FaceNumbers
 

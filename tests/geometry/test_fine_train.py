@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from visage.geometry.detail import KeptDetail
 from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.fine_inputs import LIT, PLAIN, fine_inputs
 from visage.geometry.fine_network import FineNet
@@ -18,6 +17,7 @@ from visage.geometry.fine_train import (
     fine_recipe,
     measure,
 )
+from visage.geometry.kept_detail import KeptDetail
 from visage.geometry.rendering_layer import render_depth
 from visage.geometry.representation import FaceNumbers
 from visage.training import train

@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from visage.checkpoints import list_checkpoints
-from visage.geometry.detail import SETS, DetailedFaces, detailed_faces
+from visage.geometry.detail import DetailedFaces
 from visage.geometry.detail_error import DetailErrors, compared, detail_errors
 from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.fine_network import FineNet, load_fine_net
+from visage.geometry.kept_detail import SETS, detailed_faces
 from visage.geometry.pipeline import FINE_MESH, coarse_looks
 from visage.geometry.rendering_layer import DepthMap, render_depth
 from visage.geometry.representation import FaceNumbers

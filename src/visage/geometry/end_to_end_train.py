@@ -10,10 +10,10 @@ from torch import Tensor
 
 from visage.checkpoints import Card
 from visage.geometry.coarse_network import load_coarse_net
-from visage.geometry.detail import detailed_faces
 from visage.geometry.end_to_end import EndToEnd, EndToEndLoss, FaceStream
 from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.fine_network import load_fine_net
+from visage.geometry.kept_detail import detailed_faces
 from visage.geometry.photo_windows import photo_windows
 from visage.geometry.representation import FaceNumbers
 from visage.ledger import current_revision, describe_device

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from visage.faces.population import seed_of
-from visage.geometry.detail import COARSE_ERRORS, CoarseErrors, KeptDetail, coarse_like
+from visage.geometry.detail import COARSE_ERRORS, CoarseErrors, coarse_like
 from visage.geometry.detail_loss import comparable
 from visage.geometry.face_mesh import FaceMesh
+from visage.geometry.kept_detail import KeptDetail
 from visage.geometry.rendering_layer import render_depth, skin_mask
 from visage.geometry.representation import FaceNumbers
 from visage.geometry.texture_space import TextureSpace

@@ -16,14 +16,15 @@ from torch import Generator, Tensor, nn
 from visage.checkpoints import Card, read_card
 from visage.faces.reflectance import decode_srgb
 from visage.geometry.coarse_network import load_coarse_net
-from visage.geometry.detail import SETS, KeptDetail, coarse_like, detailed_faces
-from visage.geometry.detail import kept as kept_tensors
+from visage.geometry.detail import coarse_like
 from visage.geometry.detail_error import DetailErrors, compared, detail_errors
 from visage.geometry.detail_loss import slope_loss
 from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.fine_loss import explain, fine_loss
 from visage.geometry.fine_network import FineNet
 from visage.geometry.fine_stream import FineData, FineStream
+from visage.geometry.kept_detail import SETS, KeptDetail, detailed_faces
+from visage.geometry.kept_detail import kept as kept_tensors
 from visage.geometry.pipeline import coarse_looks
 from visage.geometry.rendering_layer import render_depth
 from visage.geometry.representation import FaceNumbers

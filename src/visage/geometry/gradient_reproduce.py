@@ -12,7 +12,7 @@ from torch import Tensor
 
 from visage.faces.raster import barycentric, interpolate, visible_triangles
 from visage.faces.reflectance import decode_srgb
-from visage.geometry.detail import DetailedFaces, coarse_like, detailed_faces
+from visage.geometry.detail import DetailedFaces, coarse_like
 from visage.geometry.face_mesh import FaceMesh
 from visage.geometry.fine_loss import explain, shading_loss
 from visage.geometry.gradient_flow import (
@@ -24,6 +24,7 @@ from visage.geometry.gradient_flow import (
     energy_gradient,
     vertex_gradient,
 )
+from visage.geometry.kept_detail import detailed_faces
 from visage.geometry.pipeline import FINE_MESH
 from visage.geometry.rendering_layer import DepthMap, render_depth, skin_mask
 from visage.geometry.representation import FaceNumbers

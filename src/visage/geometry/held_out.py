@@ -23,9 +23,9 @@ from tqdm.auto import tqdm
 
 from visage.faces.population import SPLITS
 from visage.faces.shape import MorphableModel
-from visage.geometry.detail import kept
 from visage.geometry.errors import HeldOutError
 from visage.geometry.held_out_drawing import LIGHTS, SETTING, Sitting, draw_sittings
+from visage.geometry.kept_detail import kept
 from visage.geometry.representation import SIZE, FaceNumbers
 from visage.photos.downloads import cache_folder
 

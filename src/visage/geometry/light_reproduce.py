@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from visage.faces.reflectance import encode_srgb
-from visage.geometry.detail import DetailedFaces, detailed_faces
+from visage.geometry.detail import DetailedFaces
 from visage.geometry.face_mesh import FaceMesh
+from visage.geometry.kept_detail import detailed_faces
 from visage.geometry.light_and_albedo import Recovered, RecoveryConfig
 from visage.geometry.light_errors import DIRECTED, LightErrors, explain_faces, light_errors
 from visage.geometry.photographs import PhotographedFaces, astronaut, lfw_faces

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from visage.geometry.detail import kept
 from visage.geometry.errors import WindowError
 from visage.geometry.face_window import FaceWindow
 from visage.geometry.grey import grey
+from visage.geometry.kept_detail import kept
 from visage.geometry.representation import SIZE
 from visage.photos.downloads import cache_folder
 from visage.photos.landmarks import PhotoError, find_box
