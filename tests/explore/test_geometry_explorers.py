@@ -19,7 +19,6 @@ from visage.explore.coarse_steps_explorer import (
 )
 from visage.explore.geometry_faces import resized, shown_faces, write_sheet
 from visage.explore.inversion_data import ExplorerDataError
-from visage.explore.javascript import bundle, stylesheet
 from visage.explore.mesh_viewer import MeshViewer, glb_text
 from visage.explore.relief_explorer import STEP, ReliefExplorer, ReliefFace, packed
 from visage.explore.shading_weights_explorer import ShadingWeightsExplorer, ground_tiles
@@ -33,7 +32,6 @@ from visage.geometry.pipeline import Networks, reconstruct_windows
 from visage.geometry.representation import FaceNumbers
 from visage.geometry.surface_normals import normals_of_depth
 
-SCRIPTS = ("relief.js", "coarse_steps.js", "shading_weights.js", "mesh_viewer.js")
 SURFACE = 'import * as surface from "./relief_surface.js";\n'
 
 
@@ -470,22 +468,3 @@ def test_the_weights_explorer_knows_the_paper(shaded):
     assert widget.people[0]["terms"]["recovered"][0] is None
     assert len(widget.people[1]["terms"]["error"]) == shape[1] * shape[2]
     json.dumps(widget.get_state(["people", "grounds", "values", "units"]))
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_the_bundle_is_one_module(script, run_js):
-    source = bundle(script)
-    assert 'from "./' not in source
-    assert source.count("export default") == 1
-    load = """
-    const { default: widget } = await import("data:text/javascript," + encodeURIComponent(given));
-    console.log(JSON.stringify(typeof widget.render));
-    """
-    assert run_js(load, source) == "function"
-
-
-def test_the_style_sheet_names_only_the_explorers():
-    for block in stylesheet("geometry_explorers.css").split("}"):
-        selector = block.split("{")[-2 if block.count("{") > 1 else 0].strip()
-        if selector and not selector.startswith("@"):
-            assert ".vx" in selector, selector

@@ -1,12 +1,19 @@
 """The browser's arithmetic is Python's arithmetic."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from visage.explore import javascript
 from visage.explore.javascript import bundle, stylesheet
 from visage.photos.alignment import DLIB_CHIP_FIVE, similarity_transform
 from visage.photos.corruption import Corruption, corrupt
+
+FOLDER = Path(javascript.__file__).parent / "js"
+WIDGETS = sorted(p.name for p in FOLDER.glob("*.js") if "export default" in p.read_text("utf-8"))
+SHEETS = sorted(path.name for path in FOLDER.glob("*.css"))
 
 CORRUPT = """
 import { corrupt } from "./image.js";
@@ -98,19 +105,24 @@ def test_coincident_points_are_refused(run_js):
     assert "coincide" in run_js(script, {})
 
 
-def test_bundle_is_one_module_without_imports(run_js):
-    source = bundle("embedding_explorer.js")
+@pytest.mark.parametrize("script", WIDGETS)
+def test_a_widget_s_bundle_is_one_module_without_imports(script, run_js):
+    source = bundle(script)
     assert 'from "./' not in source
     assert source.count("export default") == 1
-    assert source.count("export ") == 1
-    assert source.count("function fitSimilarity") == 1
     # The joined text parses, runs, and exports what anywidget calls.
-    script = """
-    const url = "data:text/javascript," + encodeURIComponent(given.source);
+    load = """
+    const url = "data:text/javascript," + encodeURIComponent(given);
     const { default: widget } = await import(url);
     console.log(JSON.stringify(typeof widget.render));
     """
-    assert run_js(script, {"source": source}) == "function"
+    assert run_js(load, source) == "function"
+
+
+def test_a_bundle_holds_each_function_once():
+    source = bundle("embedding_explorer.js")
+    assert source.count("export ") == 1
+    assert source.count("function fitSimilarity") == 1
 
 
 def test_bundle_refuses_an_unknown_module():
@@ -118,9 +130,10 @@ def test_bundle_refuses_an_unknown_module():
         bundle("missing.js")
 
 
-def test_stylesheet_names_only_the_explorers():
-    for block in stylesheet().split("}"):
-        selector = block.split("{")[0].strip()
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_a_style_sheet_names_only_the_explorers(sheet):
+    for block in stylesheet(sheet).split("}"):
+        selector = block.split("{")[-2 if block.count("{") > 1 else 0].strip()
         if selector and not selector.startswith("@"):
             assert ".vx" in selector, selector
 

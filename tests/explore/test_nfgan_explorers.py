@@ -21,7 +21,6 @@ from visage.explore.five_losses_explorer import (
     weights_of,
 )
 from visage.explore.inversion_data import ExplorerDataError
-from visage.explore.javascript import bundle, stylesheet
 from visage.explore.nfgan_export import (
     PlainPerceptual,
     export_family,
@@ -40,7 +39,6 @@ from visage.nfgan.perceptual import load_perceptual
 from visage.nfgan.symmetry import symmetry_loss
 
 SMALL = NfganConfig(width=0.125)
-SCRIPTS = ("five_losses.js", "gan_game.js", "traversal.js")
 
 
 @pytest.fixture(scope="module")
@@ -238,25 +236,6 @@ def test_losses_in_the_page_are_nearly_the_losses(people, judge, tmp_path):
     given = people.inputs[:2], people.inputs.roll(1, 0)[:2], people.targets[:2]
     found = in_page(path, **dict(zip(("faces", "generated", "targets"), given, strict=True)))
     torch.testing.assert_close(found, judge(*given), rtol=0.03, atol=1e-3)
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_the_bundle_is_one_module(script, run_js):
-    source = bundle(script)
-    assert 'from "./' not in source
-    assert source.count("export default") == 1
-    load = """
-    const { default: widget } = await import("data:text/javascript," + encodeURIComponent(given));
-    console.log(JSON.stringify(typeof widget.render));
-    """
-    assert run_js(load, source) == "function"
-
-
-def test_the_style_sheet_names_only_the_explorers():
-    for block in stylesheet("nfgan_explorer.css").split("}"):
-        selector = block.split("{")[-2 if block.count("{") > 1 else 0].strip()
-        if selector and not selector.startswith("@"):
-            assert ".vx" in selector, selector
 
 
 LOSSES = 'import { steppedScale, ratioWords, STEPS } from "./loss_panel.js";\n'
