@@ -11,7 +11,7 @@ from visage.photos.downloads import DOWNLOADS, DownloadError
 from visage.texture import vgg19
 from visage.texture.backbones import load_backbone
 from visage.texture.errors import BackboneError
-from visage.texture.vgg19 import DOWNLOAD, GROUPS, MEAN, STD, VGG19, pink_noise
+from visage.texture.vgg19 import DOWNLOAD, FIVE, GROUPS, MEAN, STD, VGG19, pink_noise
 
 SMALL = ((4, 4), (6, 6), (8,) * 4, (10,) * 4, (12,) * 4)
 
@@ -81,7 +81,7 @@ def served(file, monkeypatch, tmp_path):
 class TestTrained:
     def test_sixteen_convolutions(self):
         assert sum(map(len, GROUPS)) == 16
-        assert len(VGG19(GROUPS, "max", "vgg19", "vgg19", MEAN, STD).layers) == 16
+        assert len(VGG19(GROUPS, "max", "vgg19", "vgg19", MEAN, STD, FIVE).layers) == 16
 
     @pytest.mark.parametrize("pooling", ["average", "max"])
     def test_naive(self, state, file, luminance, pooling):

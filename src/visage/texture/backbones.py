@@ -34,7 +34,7 @@ class Backbone(Protocol):
         name: what `load_backbone` calls it.
         key: name, pooling and whatever else changes its features; names files of a cache.
         layers: what `features` can return, from the image side on.
-        gram_layers: those whose Gram matrices stand for detail (the paper's L_G), one a scale.
+        gram_layers: those whose Gram matrices stand for detail (the paper's L_G).
         feature_layers: those whose features stand for low frequencies (the paper's L_F).
     """
 
@@ -86,7 +86,7 @@ def load_backbone(
     >>> backbone = load_backbone()
     >>> found = backbone.features(torch.rand(1, 1, 64, 64), backbone.gram_layers)
     >>> [tuple(features.shape[1:]) for features in found.values()]
-    [(16, 64, 64), (32, 32, 32), (64, 16, 16), (128, 8, 8), (128, 4, 4)]
+    [(16, 64, 64), (16, 64, 64), (32, 32, 32), (32, 32, 32), (64, 16, 16), (64, 16, 16)]
     """
     if pooling not in ("average", "max"):
         raise BackboneError(f"there is no pooling {pooling!r}; choose 'average' or 'max'")
