@@ -20,7 +20,7 @@ class FitConfig:
     steps: tuple[int, ...] = (30, 10, 3)  # the paper's, from the coarsest level to the finest
     pixels: tuple[int, ...] = (1500, 3000, 6000)  # a level, at most: M is thinned out evenly. The
     # paper's GPU takes all; neighbours say much the same, and time grows with their number.
-    landmark_unit: float = 250.0  # mm at the head; the paper does not say of what its pixels are
+    landmark_unit: float = 150.0  # mm at the head; the paper does not say of what its pixels are
     blur: float = 0.7  # of each level's pixels: bilinear sampling needs a smooth picture
     least: float = 0.01  # colour difference from which ‖·‖ is reweighted: 1/‖r‖ has a pole at 0
     oblique: float = 0.25  # cosine below which skin is not compared: outlines are unsure

@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 from visage.faces.fitting.pixels import Pictures
 
 _CLEAR = 0.9  # share of a coarse pixel that a mask must leave, for it to count
+_SATURATED = 0.985  # a pixel as bright as that may be any brighter
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +19,7 @@ class PyramidLevel:
     """One picture, smaller than the one given; places are pixels of the given one."""
 
     pictures: Pictures  # of h by w pixels
-    clear: Tensor  # (h, w) bool, what the mask leaves
+    clear: Tensor  # (h, w) bool, what the mask leaves and is not burnt out
     shrink: Tensor  # (2,), w/W and h/H
 
     @property
@@ -57,8 +58,8 @@ def pyramid(
 def _level(image: Tensor, mask: Tensor | None, factor: int, blur: float) -> PyramidLevel:
     size = tuple(max(1, round(side / factor)) for side in image.shape[1:])
     small = interpolate(image[None], size=size, mode="area")
-    clear = torch.ones(size, dtype=torch.bool, device=image.device)
+    clear = small[0].amax(0) < _SATURATED
     if mask is not None:
-        clear = interpolate(mask[None].to(image), size=size, mode="area")[0, 0] > _CLEAR
+        clear &= interpolate(mask[None].to(image), size=size, mode="area")[0, 0] > _CLEAR
     shrink = image.new_tensor([size[1] / image.shape[2], size[0] / image.shape[1]])
     return PyramidLevel(Pictures(small, image.new_tensor([blur])), clear, shrink)

@@ -7,8 +7,8 @@ What the paper leaves open, and what is done here:
 
 - E_c's norm is not squared (as in Thies et al. 2016, on which the paper builds): a sum of norms is
   what iteratively *reweighted* least squares is for. Colours are sRGB-encoded, in [0, 1].
-- E_lan is in pixels of a picture whose size is not said. Here a unit is 250 mm at the head, about
-  a portrait's width, so that neither resolution nor crop matters. A detector's points have a
+- E_lan is in pixels of a picture whose size is not said. Here a unit is 150 mm at the head, about
+  a face, so that neither resolution nor crop matters. A detector's points have a
   bias, known from training people, which is taken off. Beyond 33 degrees of yaw the far contour's
   points, which a detector sets on the outline, are left out of F.
 - M are the pixels that show the face's front and that the mask leaves. A pixel's place on the
