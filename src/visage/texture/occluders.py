@@ -200,25 +200,30 @@ def _fingers(random: np.random.Generator, wrist: np.ndarray, reach: float, size:
 
 def _rounded(capsules: list, side: int):
     """Cover (S, S), normals (S, S, 3) and index of the highest of tapering capsules."""
-    x, y = _grid(side)
-    place = np.stack([x, y], -1)
+    line = ((np.arange(side) + 0.5) / side - 0.5).astype(np.float32)
     height = np.full((side, side), -1.0, np.float32)
     nearest = np.full((side, side), 1.0, np.float32)
     normal = np.zeros((side, side, 3), np.float32)
     owner = np.full((side, side), -1)
     for index, (start, end, first, last) in enumerate(capsules):
+        # Only the box round a capsule: a finger is a hundredth of the picture.
+        thick = max(first, last) + 2 / side
+        low, high = np.minimum(start, end) - thick, np.maximum(start, end) + thick
+        columns, rows = (slice(*np.searchsorted(line, (low[k], high[k]))) for k in (0, 1))
+        if columns.start == columns.stop or rows.start == rows.stop:
+            continue
+        dx, dy = line[None, columns] - start[0], line[rows, None] - start[1]
         axis = end - start
-        share = (((place - start) @ axis) / max(axis @ axis, 1e-9)).clip(0, 1)
-        from_axis = place - start - share[..., None] * axis
-        radius = first + share * (last - first)
-        away = np.hypot(from_axis[..., 0], from_axis[..., 1])
+        share = (dx * axis[0] + dy * axis[1]) / max(axis @ axis, 1e-9)
+        share = share.clip(0, 1).astype(np.float32)
+        dx, dy = dx - share * axis[0], dy - share * axis[1]
+        radius, away = first + share * (last - first), np.hypot(dx, dy)
         up = np.sqrt((radius**2 - away**2).clip(0))
-        nearest = np.minimum(nearest, away - radius)
-        higher = (away < radius) & (up > height)
-        height = np.where(higher, up, height)
-        facing = (
-            np.concatenate([from_axis, up[..., None]], -1) / np.maximum(radius, 1e-6)[..., None]
-        )
-        normal = np.where(higher[..., None], facing, normal)
-        owner = np.where(higher, index, owner)
+        box = rows, columns
+        nearest[box] = np.minimum(nearest[box], away - radius)
+        higher = (away < radius) & (up > height[box])
+        height[box] = np.where(higher, up, height[box])
+        facing = np.stack([dx, dy, up], -1) / np.maximum(radius, 1e-6)[..., None]
+        normal[box] = np.where(higher[..., None], facing, normal[box])
+        owner[box] = np.where(higher, index, owner[box])
     return _solid(nearest), normal, owner

@@ -7,7 +7,7 @@ it; and it is spoilt as photographs are. The skin that is still seen is the answ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch.nn.functional import affine_grid, grid_sample
 from visage.photos.alignment import crop_transform, invert_transform
 from visage.texture.occluders import HAND, KINDS, OBJECT, draw_occluder
 from visage.texture.segmentation import CHIP
-from visage.texture.segmentation_data import KeptPeople
+from visage.texture.segmentation_data import KeptPeople, SegmentationDataError
 
 _GREY = (0.299, 0.587, 0.114)
 
@@ -46,6 +46,8 @@ PLAIN = SegmentationData(
     grey=0.0, blurred=0.0, noise=0.01,
 )  # fmt: skip
 """For measurements: chips as a landmark detector's errors of about 2 pixels place them."""
+LAID_OVER = replace(PLAIN, occluders=(0.0, 1.0))
+"""The same with something in the way, always."""
 
 
 class SegmentationStream:
@@ -57,6 +59,9 @@ class SegmentationStream:
         data: how items are made from them.
         kind: of all occluders; hands and objects as `data` mixes them if None.
         in_order: item i shows picture i, for measurements; otherwise chance decides.
+
+    Raises:
+        SegmentationDataError: there is no such occluder.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class SegmentationStream:
         in_order: bool = False,
     ):
         if kind not in (None, *KINDS):
-            raise ValueError(f"no occluder {kind!r}; choose among {', '.join(KINDS)}")
+            raise SegmentationDataError(f"no occluder {kind!r}; choose among {', '.join(KINDS)}")
         self.seed, self.kept, self.data = seed, kept, data
         self.kind, self.in_order = kind, in_order
 
@@ -137,7 +142,7 @@ class SegmentationStream:
             wide = random.uniform(0.3, 1.6)
             picture = gaussian_filter(picture, (wide, wide, 0))
         level = random.uniform(0, data.noise)
-        return (picture + level * random.standard_normal(picture.shape)).clip(0, 1)
+        return (picture + level * random.standard_normal(picture.shape, np.float32)).clip(0, 1)
 
 
 def _normalised(transform: Tensor, side: int, kept: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 import torch
@@ -14,7 +13,7 @@ from visage.ledger import current_revision, describe_device
 from visage.texture.occluders import HAND, OBJECT
 from visage.texture.segmentation import CHECKPOINT, SegmentationNet
 from visage.texture.segmentation_data import EACH, PEOPLE, TRAITS, KeptPeople, kept_people
-from visage.texture.segmentation_stream import PLAIN, SegmentationStream
+from visage.texture.segmentation_stream import LAID_OVER, PLAIN, SegmentationStream
 from visage.training import Recipe, Trained, TrainingConfig
 
 TRAINING = TrainingConfig(
@@ -30,8 +29,6 @@ TRAINING = TrainingConfig(
 
 CLEAR = "clear"
 """The kind of pictures in which nothing hides the face."""
-
-_LAID_OVER = replace(PLAIN, occluders=(0.0, 1.0))
 
 
 def segmentation_loss(
@@ -84,7 +81,7 @@ def measure(network: SegmentationNet, kept: KeptPeople, seed: int = 1) -> dict[s
     found = {CLEAR: plain[~traits.any(1)]}
     found |= {name: plain[traits[:, column]] for column, name in enumerate(TRAITS)}
     for kind in (HAND, OBJECT):
-        laid = SegmentationStream(seed, kept, _LAID_OVER, kind=kind, in_order=True)
+        laid = SegmentationStream(seed, kept, LAID_OVER, kind=kind, in_order=True)
         found[kind] = _overlaps(network, laid)
     return found
 
