@@ -10,17 +10,21 @@ what methods make, and are called that.
 
 from __future__ import annotations
 
-import sys
+from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
+import tyro
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from visage.faces.shape import MorphableModel
+from visage.texture.database import COUNT
 from visage.texture.head_surface import blurred
 from visage.texture.held_out import HeldOutViews, held_out_views
+from visage.texture.methods import Bench, infer
+from visage.texture.observation import observe_truly
 from visage.texture.skins import face_atlases
 from visage.texture.study_drawing import (
     composited,
@@ -30,10 +34,10 @@ from visage.texture.study_drawing import (
     without_detail,
 )
 from visage.texture.study_stimuli import Stimuli, changed_over, write_stimuli
+from visage.texture.synthesis import SynthesisConfig
 from visage.texture.user_study import METHODS_A, METHODS_B, PEOPLE_A, PEOPLE_B, TRUTH
 
 SPLIT = "test"
-SIZE = 512  # texels
 ATLAS = 2048
 POSES = 2
 LIMIT = 300_000  # bytes of all files together
@@ -46,88 +50,96 @@ NAMES = {
     "convex": "ours, convex",
 }
 
-Makers = Mapping[str, Callable[[HeldOutViews], Tensor]]
-"""By name: a photograph to its texture (1, 3, S, S)."""
+Maker = Callable[[HeldOutViews], Mapping[str, Tensor]]
+"""A photograph to textures (1, 3, S, S), by who made them."""
 
 
-def stand_ins() -> tuple[Makers, Makers, dict[str, str]]:
+@dataclass(frozen=True)
+class Options:
+    """What to make."""
+
+    stand_ins: bool = False  # blur the truth instead of asking the methods
+    size: int = 512  # texels of the textures
+    people: int = COUNT  # K, of the database
+    iterations: int = 300  # of each synthesis
+
+
+def stand_ins(options: Options) -> tuple[Maker, Maker, dict[str, str]]:
     """Makers that blur the truth, for both studies, and their names."""
     widths = {f"blur{level}": 0.8 * 1.7**level for level in range(1, 6)}
 
-    def maker(width: float) -> Callable[[HeldOutViews], Tensor]:
-        return lambda view: blurred(view.textures(SIZE), width)
+    def blur(view: HeldOutViews) -> dict[str, Tensor]:
+        true = view.textures(options.size)
+        return {name: blurred(true, width * options.size / 512) for name, width in widths.items()}
 
-    makers = {name: maker(width) for name, width in widths.items()}
+    def choose(view: HeldOutViews) -> dict[str, Tensor]:
+        made = blur(view)
+        true = view.textures(options.size)
+        return {"blur2": made["blur2"], TRUTH: true, "blur5": made["blur5"]}
+
     names = {name: f"blurred by {width:.1f} texels" for name, width in widths.items()}
-    ofb = {"blur2": makers["blur2"], TRUTH: true_texture, "blur5": makers["blur5"]}
-    return makers, ofb, {TRUTH: NAMES[TRUTH], **names}
+    return blur, choose, {TRUTH: NAMES[TRUTH], **names}
 
 
-def methods() -> tuple[Makers, Makers, dict[str, str]]:
+def methods(options: Options) -> tuple[Maker, Maker, dict[str, str]]:
     """The paper's makers, for both studies, and their names."""
-    from visage.texture.methods import make_texture
+    synthesis = SynthesisConfig(iterations=options.iterations)
+    bench = Bench.load(options.size, options.people, synthesis)
 
-    def maker(name: str) -> Callable[[HeldOutViews], Tensor]:
-        return lambda view: make_texture(name, view, SIZE)
+    def all_of_them(view: HeldOutViews) -> dict[str, Tensor]:
+        return infer(observe_truly(view, 0, options.size), bench, METHODS_A)
 
-    ofa = {name: maker(name) for name in METHODS_A}
-    ofb = {name: true_texture if name == TRUTH else maker(name) for name in METHODS_B}
-    return ofa, ofb, NAMES
+    def some(view: HeldOutViews) -> dict[str, Tensor]:
+        asked = [name for name in METHODS_B if name != TRUTH]
+        made = infer(observe_truly(view, 0, options.size), bench, asked)
+        made[TRUTH] = view.textures(options.size)
+        return {name: made[name] for name in METHODS_B}
+
+    return all_of_them, some, NAMES
 
 
-def true_texture(view: HeldOutViews) -> Tensor:
-    """The person's own."""
-    return view.textures(SIZE)
-
-
-def halves(model: MorphableModel, makers: Makers) -> tuple[Tensor, dict[str, Tensor]]:
+def halves(model: MorphableModel, make: Maker) -> tuple[Tensor, dict[str, Tensor]]:
     """Study A's true halves, and the others by maker."""
     views = held_out_views(PEOPLE_A, SPLIT)
-    reference, made = [], {name: [] for name in (TRUTH, *makers)}
+    reference, found = [], defaultdict(list)
     for person in tqdm(range(PEOPLE_A), desc="study A", unit="person"):
         view = views[[person]]
         true = face_atlases(SPLIT, view.indices, ATLAS)
-        seen = photographed(view, without_detail(view.image))
-        for name in made:
-            picture = view.image
-            if name != TRUTH:
-                picture = composited(model, view, true, makers[name](seen))
+        pictures = {TRUTH: view.image}
+        for name, texture in make(replace(view, image=without_detail(view.image))).items():
+            pictures[name] = composited(model, view, true, texture)
+        for name, picture in pictures.items():
             left, right = changed_over(face_crops(picture, view.landmarks))
-            made[name].append(right)
+            found[name].append(right)
             if name == TRUTH:
                 reference.append(left)
-    return torch.cat(reference), {name: torch.cat(some) for name, some in made.items()}
+    return torch.cat(reference), {name: torch.cat(some) for name, some in found.items()}
 
 
-def faces(model: MorphableModel, makers: Makers) -> dict[str, Tensor]:
+def faces(model: MorphableModel, make: Maker) -> dict[str, Tensor]:
     """Study B's faces by maker; other people than study A's."""
     views = held_out_views(PEOPLE_B, SPLIT, first=PEOPLE_A)
-    found = {name: [] for name in makers}
+    found = defaultdict(list)
     for person in tqdm(range(PEOPLE_B), desc="study B", unit="person"):
         view = views[[person]]
         true = face_atlases(SPLIT, view.indices, ATLAS)
         angles = random_turns(POSES, person)
-        for name, make in makers.items():
-            found[name].append(turned_heads(model, make(view), view.identity, true, angles))
+        for name, texture in make(view).items():
+            found[name].append(turned_heads(model, texture, view.identity, true, angles))
     return {name: torch.stack(some) for name, some in found.items()}
-
-
-def photographed(view: HeldOutViews, image: Tensor) -> HeldOutViews:
-    """The view with another picture."""
-    return replace(view, image=image)
 
 
 @torch.no_grad()
 def main() -> None:
     """Write the sheets, at the best quality that fits."""
-    plain = "--stand-ins" in sys.argv[1:]
-    ofa, ofb, names = stand_ins() if plain else methods()
+    options = tyro.cli(Options, description=__doc__)
+    first, second, names = (stand_ins if options.stand_ins else methods)(options)
     model = MorphableModel.load(1)
-    reference, by_maker = halves(model, ofa)
-    stimuli = Stimuli(reference, by_maker, faces(model, ofb), names)
-    note = "stand-ins: true textures, blurred" if plain else "textures made by each method"
-    for quality in range(92, 40, -3):
-        size = write_stimuli(stimuli, quality=quality, note=note)
+    reference, by_maker = halves(model, first)
+    stimuli = Stimuli(reference, by_maker, faces(model, second), names)
+    note = "stand-ins: true textures, blurred" if options.stand_ins else "textures by each method"
+    for quality in range(94, 40, -3):
+        size = write_stimuli(stimuli, quality=quality, note=f"{note}; {options}")
         if size <= LIMIT:
             break
     print(f"{size} bytes at a quality of {quality}: {', '.join(stimuli.halves)}")

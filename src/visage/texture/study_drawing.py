@@ -37,8 +37,8 @@ _TIMES = 3  # so often: once leaves some of ours
 _TALL = 1.3  # of the crop, where nose root to chin is 1
 _MIDDLE = 0.42  # of the crop, the share of the way from nose root to chin
 _SHADE = 0.004  # linear: in the dark, ratios of renderings mean nothing
-_DIFFUSE = 1.15  # shading of white in study B
-_CLOSE = 150.0  # mm that study B's faces are wide
+_DIFFUSE = 1.6  # shading of white in study B
+_CLOSE = 185.0  # mm that study B's faces are wide
 _TURNED, _NODDED = 25.0, 6.0  # degrees, most, of study B's heads
 
 

@@ -10,7 +10,7 @@ const ASKED = {
   a: "Is the right half this person’s own skin, or made?",
   b: "Which face looks more real?",
 };
-const WORDS_A = "Each face is cut in two, and its halves have changed places, so that the cheeks meet in the middle. The left half always has the person’s own skin. The right half has it too in half of the questions; in the others a method made it from a blurred photograph. There are no right or wrong looks to learn: go by your first impression.";
+const WORDS_A = "Each face is cut in two, and its halves have changed places, so that the cheeks meet in the middle. The left half always has the person’s own skin. The right half has it too in half of the questions; in the others a method made it from a blurred photograph. Go by your first impression; nothing says how you do until the round is over.";
 const WORDS_B = "Two heads of the same shape, in the same light, with different skin. Choose the one that looks more real, even where it is close to a guess.";
 const ANSWERS = { a: [["real", "Its own skin"], ["made", "Made"]], b: [["left", "The left one"], ["right", "The right one"]] };
 
