@@ -80,6 +80,7 @@ class Unwrapping:
         samples = int(self.pixels.max().round().clamp(1, _MOST))
         points = self.points
         if samples > 1:
+            points = _grown(points, self.cosine != 0)
             points = interpolate(points, scale_factor=samples, mode="bilinear", align_corners=False)
         grid = pixel_to_grid(points.permute(0, 2, 3, 1), self.height, self.width)
         found = grid_sample(images, grid, mode, "border", align_corners=False)
@@ -136,6 +137,13 @@ def model_of(vertices: Tensor) -> MorphableModel:
 @lru_cache(maxsize=2)
 def _model(level: int) -> MorphableModel:
     return MorphableModel.load(level)
+
+
+def _grown(points: Tensor, covered: Tensor) -> Tensor:
+    """Points (B, 2, S, S) that go on by a texel where no surface covers one."""
+    known = covered.to(points)
+    near = avg_pool2d(points.where(covered, 0), 3, 1, 1) / avg_pool2d(known, 3, 1, 1).clamp(1e-3)
+    return points.where(covered, near)
 
 
 def _inside(points: Tensor, camera: Camera) -> Tensor:
