@@ -16,7 +16,7 @@ from visage.texture.fit_unknowns import LIGHT
 _DRAWN = 2000
 _SLACK = 0.03  # of a coefficient that hardly varies in the samples
 _DIM = 0.02  # linear; errors of darker pixels do not count more
-_PRIOR = 0.01  # of the least squares' weight
+_PRIOR = 1e-4  # a point: relative errors of a tenth, a hundred points of which err alike
 
 
 @dataclass(frozen=True, eq=False)

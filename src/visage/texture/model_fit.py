@@ -7,6 +7,7 @@ are those of the paper; so are the weights of equation 1 and the three levels of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -50,6 +51,27 @@ class ModelFit:
     def __len__(self) -> int:
         """Pictures."""
         return len(self.identity)
+
+    def __getitem__(self, index: slice) -> ModelFit:
+        """Some of them."""
+        return ModelFit.of(self.unknowns()[index], self.history[index])
+
+    @classmethod
+    def of(cls, unknowns: FitUnknowns, history: tuple[tuple[float, ...], ...]) -> ModelFit:
+        """What a solver found."""
+        return cls(unknowns.identity, unknowns.expression, unknowns.albedo, unknowns.camera,
+                   unknowns.light, history)  # fmt: skip
+
+    @classmethod
+    def joined(cls, several: Sequence[ModelFit]) -> ModelFit:
+        """All of several, in order, of pictures of one size."""
+        every = FitUnknowns.joined([one.unknowns() for one in several])
+        return cls.of(every, tuple(energies for one in several for energies in one.history))
+
+    def unknowns(self) -> FitUnknowns:
+        """As a solver takes them."""
+        shape = torch.cat([self.identity, self.expression], 1)
+        return FitUnknowns(shape, self.camera, self.light, self.albedo)
 
     def vertices(self, model: MorphableModel) -> Tensor:
         """The heads (B, V, 3), mm, head frame."""
@@ -108,10 +130,7 @@ def fit_model(
         unknowns, energies = Solver(energy, levels).run(here)
         found.append(unknowns)
         history.append(tuple(energies))
-    every = FitUnknowns.joined(found)
-    return ModelFit(
-        every.identity, every.expression, every.albedo, every.camera, every.light, tuple(history)
-    )
+    return ModelFit.of(FitUnknowns.joined(found), tuple(history))
 
 
 def _start(surface: FitSurface, image: Tensor, landmarks: Tensor, start) -> FitUnknowns:
@@ -120,8 +139,7 @@ def _start(surface: FitSurface, image: Tensor, landmarks: Tensor, start) -> FitU
     if start is None:
         return start_from_landmarks(surface.model, landmarks, height, width, usual, components)
     if isinstance(start, ModelFit):
-        shape = torch.cat([start.identity, start.expression], 1)
-        return FitUnknowns(shape, start.camera, start.light, start.albedo)
+        return start.unknowns()
     return start_from_numbers(*start, components)
 
 
