@@ -110,12 +110,12 @@ def kept_people(
     landmarks = _opened(folder / f"{split}-landmarks.npy", np.float32, (room, 68, 2))
     traits = _opened(folder / f"{split}-traits.npy", np.bool_, (room, len(TRAITS)))
     drawn = _opened(folder / f"{split}-drawn.npy", np.bool_, (room,))
-    starts = [s for s in range(0, count, _TOGETHER) if not drawn[s * EACH]]
+    groups = [range(s, min(s + _TOGETHER, count)) for s in range(0, count, _TOGETHER)]
+    groups = [group for group in groups if not drawn[_rows(group)].all()]
     hidden = None if progress else True
-    for start in tqdm(starts, desc=f"{split} people", unit="group", disable=hidden, leave=False):
-        stop = min(start + _TOGETHER, room // EACH)
-        rows = slice(start * EACH, stop * EACH)
-        pictures[rows], landmarks[rows], traits[rows] = _draw(split, range(start, stop))
+    for group in tqdm(groups, desc=f"{split} people", unit="group", disable=hidden, leave=False):
+        rows = _rows(group)
+        pictures[rows], landmarks[rows], traits[rows] = _draw(split, group)
         drawn[rows] = True
     return KeptPeople(*(kept[: count * EACH] for kept in (pictures, landmarks, traits)))
 
@@ -187,6 +187,10 @@ def _before(vertices: Tensor, triangles: Tensor, camera: Camera, depth: Tensor) 
 
 def _bearded(persons: People) -> Tensor:
     return torch.tensor([hair.beard != SHAVEN for hair in persons.hair])
+
+
+def _rows(people: range) -> slice:
+    return slice(people.start * EACH, people.stop * EACH)
 
 
 def _edition() -> str:
