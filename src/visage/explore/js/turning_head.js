@@ -1,0 +1,194 @@
+// Before and after on a turning head: low-frequency albedo, inferred texture, what was seen, the truth.
+import { html } from "./plots.js";
+import { faceSlider, choice } from "./face_controls.js";
+import { portraits } from "./inversion_controls.js";
+import { whenVisible } from "./runtime.js";
+import { unpackFace, vertexNormals } from "./face_model.js";
+import { lampDirection, turnMatrix } from "./relief_surface.js";
+import { pictureOf, tileOf, colourOf } from "./texture_tiles.js";
+import { makeHeadView, TEXTURES } from "./textured_head_view.js";
+
+const TEXTURE_NAMES = { low: "low-frequency albedo", made: "inferred", seen: "what was seen", truth: "the truth" };
+const WORDS_ON = {
+  low: "A few dozen numbers: tone, lips, lids. Nothing finer.",
+  made: "The whole face, from the correlations of the part that was seen.",
+  seen: "What the photograph shows, with light and shadow divided out. Grey is unseen.",
+  truth: "What a photograph never shows entirely. Only a synthetic person has it.",
+};
+const HEAD_START = { person: 0, left: "low", right: "made", split: 0.5, yaw: 0, nod: 0, lampRight: 35, lampUp: 25, bump: 0.5, tint: false, spinning: false };
+const HEAD_LIMITS = { yaw: 75, nod: 30 };
+const SWING_TO = 50; // degrees
+const SWING_SECONDS = 8; // of a swing to both sides
+const LIFT = 12; // mm, so that the face is in the middle
+const BUMP_MM = 6; // of height for the whole range of luminance, with the slider at 1
+
+const away = (low, high) => (v) => (Math.round(v) ? `${Math.abs(Math.round(v))}° ${v < 0 ? low : high}` : "0°");
+
+// Vertices of one head out of the file: corners share positions where texture has a seam, and so share normals.
+export function headArrays({ header, arrays }, person) {
+  const count = arrays.corner_vertices.reduce((most, v) => Math.max(most, v), 0) + 1;
+  const positions = new Float32Array(3 * count);
+  for (let v = 0; v < count; v++) for (let c = 0; c < 3; c++) positions[3 * v + c] = header.step * arrays.positions[(3 * person + c) * count + v];
+  const corners = arrays.triangles.map((corner) => arrays.corner_vertices[corner]);
+  const normals = vertexNormals(positions, corners, new Float32Array(3 * count));
+  const spread = (values) => Float32Array.from({ length: 3 * arrays.corner_vertices.length }, (_, i) => values[3 * arrays.corner_vertices[Math.floor(i / 3)] + (i % 3)]);
+  return { positions: spread(positions), normals: spread(normals), places: Float32Array.from(arrays.places, (v) => v / 65535) };
+}
+
+// Made, seen, truth and visible as the channels of one picture.
+export function packedTiles(tiles, visible) {
+  const data = new Uint8ClampedArray(4 * visible.length);
+  for (let i = 0; i < visible.length; i++) {
+    for (let c = 0; c < 3; c++) data[4 * i + c] = tiles[c][i];
+    data[4 * i + 3] = visible[i];
+  }
+  return data;
+}
+
+function render({ model, el }) {
+  const told = model.get("told"); // people: name, energies; tile, box
+  const photos = model.get("photos");
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const state = { ...HEAD_START, spinning: !calm, ...model.get("values") };
+  const status = html("p", { class: "vx-status", role: "status" });
+  const canvas = html("canvas", { class: "vx-turned", tabindex: 0, role: "application", "aria-label": "The head. Arrow keys turn it; with Shift they move the line.", "data-part": "head" });
+  const split = html("span", { class: "vx-split", "aria-hidden": "true" });
+  const sides = { left: html("span", { class: "vx-side vx-left" }), right: html("span", { class: "vx-side vx-right" }) };
+  const stage = html("div", { class: "vx-turn-stage" }, canvas, split, sides.left, sides.right);
+  const pick = portraits("Whose face", told.people.map(({ name }, i) => ({ name, face: photos[i] })), (person) => change({ person }));
+  const slider = (key, name, range, step, format, more = {}) => faceSlider({ key, name, range, step, format, onInput: (v) => change({ [key]: v, ...more }) });
+  const sliders = {
+    split: slider("split", "Line", [0, 1], 0.01, (v) => `${Math.round(100 * v)}%`),
+    yaw: slider("yaw", "Turn", [-HEAD_LIMITS.yaw, HEAD_LIMITS.yaw], 1, away("left", "right"), { spinning: false }),
+    nod: slider("nod", "Nod", [-HEAD_LIMITS.nod, HEAD_LIMITS.nod], 1, away("up", "down")),
+    lampRight: slider("lampRight", "Lamp", [-80, 80], 1, away("left", "right")),
+    lampUp: slider("lampUp", "Lamp, height", [-60, 75], 1, away("below", "above")),
+    bump: slider("bump", "Bumps", [0, 1.5], 0.05, (v) => (v ? `× ${v.toFixed(2)}` : "off")),
+  };
+  const choices = Object.fromEntries(["left", "right"].map((key) => [key, choice(key === "left" ? "Left of the line" : "Right of the line", TEXTURES, TEXTURE_NAMES, (value) => change({ [key]: value }))]));
+  const tint = html("input", { type: "checkbox", "data-key": "tint", onchange: () => change({ tint: tint.checked }) });
+  const spin = html("button", { type: "button", class: "vx-button", "data-key": "spin", onclick: () => change({ spinning: !state.spinning }) });
+  const photo = html("img", { alt: "", class: "vx-turn-photo" });
+  const said = html("p", { class: "vx-explain", "aria-live": "polite" });
+  const group = (name, ...children) => html("fieldset", {}, html("legend", {}, name), ...children);
+  el.classList.add("vx", "vx-skin", "vx-turning");
+  el.append(
+    html("div", { class: "vx-grid" },
+      html("div", { class: "vx-stack" }, stage, html("div", { class: "vx-row" }, spin, html("label", { class: "vx-row" }, tint, "paint what was invented")), sliders.split.root, html("div", { class: "vx-turn-facts" }, photo, said), pick.root),
+      html("div", { class: "vx-stack" }, group("Left of the line", choices.left.root), group("Right of the line", choices.right.root),
+        group("Head", sliders.yaw.root, sliders.nod.root), group("Light", sliders.lampRight.root, sliders.lampUp.root, sliders.bump.root))),
+    status);
+
+  let [view, frame, last, phase, visible, gone] = [null, 0, 0, 0, true, false];
+
+  function change(some) {
+    Object.assign(state, some);
+    for (const [key, limit] of Object.entries(HEAD_LIMITS)) state[key] = Math.max(-limit, Math.min(limit, state[key]));
+    state.split = Math.max(0, Math.min(1, state.split));
+    if (some.spinning) phase = Math.asin(Math.max(-1, Math.min(1, state.yaw / SWING_TO))) / (2 * Math.PI);
+    model.set("values", { ...state });
+    model.save_changes?.();
+    showAll();
+    refresh();
+  }
+
+  function showAll() {
+    for (const [key, one] of Object.entries(sliders)) one.show(Number(state[key].toFixed(2)));
+    for (const key of ["left", "right"]) {
+      choices[key].show(state[key]);
+      sides[key].textContent = TEXTURE_NAMES[state[key]];
+    }
+    split.style.left = `${100 * state.split}%`;
+    sides.left.hidden = state.split < 0.15;
+    sides.right.hidden = state.split > 0.85;
+    tint.checked = state.tint;
+    pick.show(state.person);
+    spin.textContent = state.spinning ? "Stop" : "Turn by itself";
+    if (photo.getAttribute("src") !== photos[state.person]) photo.src = photos[state.person];
+    photo.alt = `The photograph: ${told.people[state.person].name}.`;
+    said.textContent = `${told.people[state.person].name}. ${WORDS_ON[state.right]}`;
+  }
+
+  const refresh = () => { if (view && visible) frame ||= requestAnimationFrame(tick); };
+  function tick(now) {
+    frame = 0;
+    if (gone) return;
+    if (state.spinning) {
+      phase += Math.min(0.1, (now - (last || now)) / 1000) / SWING_SECONDS;
+      state.yaw = SWING_TO * Math.sin(2 * Math.PI * phase);
+      sliders.yaw.show(Number(state.yaw.toFixed(1)));
+    }
+    last = state.spinning ? now : 0;
+    draw();
+    if (state.spinning) refresh();
+  }
+
+  function draw() {
+    const side = Math.max(1, Math.min(1200, Math.round(stage.clientWidth * (window.devicePixelRatio || 1))));
+    if (canvas.width !== side) canvas.width = canvas.height = side;
+    view.draw({ ...state, sides: [state.left, state.right], rotation: turnMatrix(state.yaw, state.nod), lamp: lampDirection(state.lampRight, state.lampUp), bump: BUMP_MM * state.bump, lift: LIFT });
+    canvas.dataset.yaw = state.yaw.toFixed(2);
+    el.dataset.shown = `${state.person} ${state.left} ${state.right} ${state.split.toFixed(2)}`;
+  }
+
+  let from = null;
+  canvas.addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    canvas.focus({ preventScroll: true });
+    canvas.setPointerCapture?.(event.pointerId);
+    const box = canvas.getBoundingClientRect();
+    from = { x: event.clientX, y: event.clientY, line: Math.abs((event.clientX - box.left) / box.width - state.split) < 0.03, ...state };
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    const box = canvas.getBoundingClientRect();
+    if (from.line) change({ split: (event.clientX - box.left) / box.width });
+    else change({ yaw: from.yaw + (150 * (event.clientX - from.x)) / box.width, nod: from.nod + (100 * (event.clientY - from.y)) / box.width, spinning: false });
+  });
+  for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => { from = null; });
+  canvas.addEventListener("keydown", (event) => {
+    const by = { ArrowLeft: [-5, 0], ArrowRight: [5, 0], ArrowUp: [0, -5], ArrowDown: [0, 5] }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    if (event.shiftKey) change({ split: state.split + by[0] / 100 });
+    else change({ yaw: state.yaw + by[0], nod: state.nod + by[1], spinning: false });
+  });
+
+  async function load() {
+    const [mesh, sheet, strip, atlases] = await Promise.all([
+      unpackFace(Uint8Array.from(atob(model.get("mesh")), (letter) => letter.charCodeAt(0))), pictureOf(model.get("sheet")), pictureOf(model.get("colours")), pictureOf(model.get("atlases"))]);
+    if (gone) return;
+    const [high, wide] = told.tile;
+    const count = told.people.length;
+    const parts = 2 * count; // a low-frequency albedo and a mask of what was seen for each
+    const low = { width: strip.width / parts, height: strip.height };
+    const heads = told.people.map((_, person) => {
+      const seen = colourOf(strip, 2 * person + 1, parts, told.tile);
+      const tiles = packedTiles([0, 1, 2].map((column) => tileOf(sheet, person, column, told.tile)), seen.filter((_v, i) => i % 3 === 0));
+      return { ...headArrays(mesh, person), tiles: { width: wide, height: high, data: tiles }, low: { ...low, data: partOf(strip, 2 * person, parts) }, atlas: { width: atlases.width / count, height: atlases.height, data: partOf(atlases, person, count) } };
+    });
+    view = makeHeadView(canvas, heads, mesh.arrays.triangles, told.box);
+    if (!view) throw new Error("This browser offers no WebGL 2, which the head needs; the photograph and the other pages need none.");
+    draw();
+    el.dataset.ready = "true";
+    refresh();
+  }
+
+  showAll();
+  const watch = new IntersectionObserver((entries) => { visible = entries.at(-1).isIntersecting; last = 0; refresh(); });
+  const resize = new ResizeObserver(refresh);
+  watch.observe(stage);
+  resize.observe(stage);
+  whenVisible(el, () => load().catch((error) => { status.textContent = error.message; status.classList.add("vx-wrong"); }));
+  return () => { gone = true; cancelAnimationFrame(frame); watch.disconnect(); resize.disconnect(); view?.dispose(); };
+}
+
+// One of `count` pictures side by side, RGBA.
+function partOf({ width, height, data }, index, count) {
+  const wide = width / count;
+  const found = new Uint8ClampedArray(4 * wide * height);
+  for (let y = 0; y < height; y++) found.set(data.subarray(4 * (y * width + index * wide), 4 * (y * width + (index + 1) * wide)), 4 * y * wide);
+  return found;
+}
+
+export default { render };

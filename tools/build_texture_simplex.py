@@ -1,0 +1,101 @@
+"""Three faces blended in every proportion: `python -m tools.build_texture_simplex`.
+
+Writes ``simplex.webp``, ``simplex_colour.webp`` and ``simplex.json`` in
+``src/visage/explore/texture``: at each point of a lattice over the triangle of weights, and a
+little beyond it, the texture with the blended correlations (eqs. 2 and 3 of Saito et al. 2017).
+Ten minutes of one core; what is finished is kept below ``_build``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from tools.texture_tiles import kept, skins
+from visage.explore.simplex_explorer import BEYOND, SHEET, STEPS, lattice_weights
+from visage.explore.texture_sheets import TextureSheet, face_box, write_sheet
+from visage.texture.backbones import load_backbone
+from visage.texture.gram import Grams, grams
+from visage.texture.synthesis import SynthesisConfig, synthesise
+from visage.texture.window import face_region
+from visage.texture.yiq import luminance
+
+PEOPLE = ((21, "Freckles"), (4, "Stubble"), (7, "Smooth skin"))  # of the validation split
+SIZE = 256
+FIRST, NEXT = 100, 50  # steps of L-BFGS: in the middle, and from a neighbour
+COLUMNS = 7
+QUALITY = 88
+
+
+def walk(weights: Tensor) -> list[tuple[int, int | None]]:
+    """The lattice from its middle outwards: each point, and the done one that is nearest to it."""
+    left = weights.norm(dim=1).argsort(stable=True).tolist()  # the middle has the shortest weights
+    order: list[tuple[int, int | None]] = []
+    for point in left:
+        done = [one for one, _ in order]
+        apart = (weights[done] - weights[point]).norm(dim=1)
+        order.append((point, done[int(apart.argmin())] if done else None))
+    return order
+
+
+def negative_share(blend: Grams) -> float:
+    """The largest of the layers' -λ_min / λ_max, 0 where no eigenvalue is negative."""
+    shares = []
+    for matrix in blend.values():
+        values = torch.linalg.eigvalsh(matrix[0].double())
+        shares.append(float((-values[0] / values[-1]).clamp(min=0)))
+    return max(shares)
+
+
+def main() -> None:
+    """Synthesise every point, and write the files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=SIZE, help="texels of the window")
+    parser.add_argument("--people", type=int, nargs=3, default=[n for n, _ in PEOPLE])
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    backbone, size = load_backbone(), given.size
+    truth, low = skins("validation", tuple(given.people), size)
+    corners = grams(backbone, luminance(truth), face_region(size))
+    weights = lattice_weights()
+    blends = [
+        {layer: torch.einsum("k,kcd->cd", w, found)[None] for layer, found in corners.items()}
+        for w in weights
+    ]
+    lows = torch.einsum("nk,kchw->nchw", weights, low).clamp(0, 1)
+    plan = (backbone.key, backbone.gram_layers, vars(given), SynthesisConfig(), FIRST, NEXT)
+    made: dict[int, Tensor] = {}
+    for point, nearest in tqdm(walk(weights)):
+
+        def from_neighbour(point=point, nearest=nearest) -> Tensor:
+            low, start = lows[[point]], None
+            if nearest is not None:  # its detail, on this point's low frequencies
+                start = luminance(low) + made[nearest] - luminance(lows[[nearest]])
+            config = replace(SynthesisConfig(), iterations=FIRST if nearest is None else NEXT)
+            return synthesise(
+                low, blends[point], backbone, config, start=start, progress=False
+            ).luminance
+
+        made[point] = kept(("simplex", *plan, point), from_neighbour)
+    box = face_box(size)
+    lattice = torch.cat([made[point] for point in range(len(weights))])[:, 0]
+    blank = lattice.new_full((COLUMNS - 3, size, size), 0.5)
+    more = lattice.new_full((-len(lattice) % COLUMNS, size, size), 0.5)
+    tiles = torch.cat([luminance(truth)[:, 0], blank, lattice, more]).unflatten(0, (-1, COLUMNS))
+    words = {
+        "names": [name for _, name in PEOPLE],
+        "steps": STEPS,
+        "beyond": BEYOND,
+        "columns": COLUMNS,
+        "negative": [negative_share(blend) for blend in blends],
+    }
+    sheet = TextureSheet(tiles[..., box[0], box[1]], low[..., box[0], box[1]], words)
+    print(f"{write_sheet(SHEET, sheet, QUALITY):,} bytes")
+
+
+if __name__ == "__main__":
+    main()
