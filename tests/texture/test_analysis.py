@@ -140,7 +140,7 @@ class TestShares:
 
     def test_scale_of_a_layer_does_not_count(self, comparison):
         """With spread and size; a backbone's units are arbitrary."""
-        scale = torch.tensor([1.0, 1e3, 1e-3, 10.0, 1.0]).double()
+        scale = torch.tensor([1.0, 1e3, 1e-3, 10.0, 1.0, 5.0]).double()
         scaled = Comparison(
             comparison.layers,
             comparison.normals * scale[:, None, None],

@@ -7,7 +7,7 @@ from visage.texture.backbones import load_backbone
 from visage.texture.database import TextureDatabase
 from visage.texture.errors import BackboneError, GramError
 from visage.texture.gram import grams
-from visage.texture.gram_database import GramDatabase
+from visage.texture.gram_database import GramDatabase, coarsened
 from visage.texture.yiq import luminance
 
 SIZE, COUNT = 48, 5
@@ -159,6 +159,39 @@ class TestCompare:
         for wrong in ([], [5], [-1]):
             with pytest.raises(GramError, match="of 5; choose some"):
                 whole.among(wrong)
+
+
+class TestCoarse:
+    def test_coarsened(self):
+        checks = torch.ones(1, 1, 8, 8)
+        checks[..., ::2] = 0
+        flat = coarsened(checks, 0.5)
+        assert flat.shape == checks.shape
+        torch.testing.assert_close(flat, torch.full_like(checks, 0.5))
+        assert coarsened(checks, 1.0) is checks
+        assert coarsened(checks, 3.0) is checks
+        for wrong in (0.0, -1.0, float("nan")):
+            with pytest.raises(GramError, match="positive"):
+                coarsened(checks, wrong)
+
+    def test_naive(self, backbone, database, region, correlations, query, visible):
+        """The same as with a database and a query of coarser textures."""
+        found = correlations.compare(query, visible, pixels=0.5, progress=False)
+        coarse = correlations.database.luminance()
+        coarse = coarsened(coarse, 0.5)
+        seen = visible * region
+        hidden = torch.where(seen > 0, query, 0.5)
+        layer = backbone.gram_layers[0]
+        a = grams(backbone, coarse, seen)[layer].flatten(1).double()
+        b = grams(backbone, coarsened(hidden, 0.5), seen)[layer].flatten().double()
+        torch.testing.assert_close(found.normals[0], a @ a.mT, atol=0, rtol=1e-4)
+        torch.testing.assert_close(found.rights[0], a @ b, atol=0, rtol=1e-4)
+
+    def test_all_visible_is_masked_again(self, correlations, query, region):
+        sharp = correlations.compare(query, region, progress=False)
+        coarse = correlations.compare(query, region, pixels=0.5, progress=False)
+        assert (coarse.squares < 0.9 * sharp.squares).any()
+        assert (coarse.normals[0].diagonal() < sharp.normals[0].diagonal()).all()
 
 
 class TestBadInput:

@@ -49,6 +49,7 @@ def infer_grams(
     database: GramDatabase,
     config: AnalysisConfig = AnalysisConfig(),
     *,
+    pixels: float = 1.0,
     progress: bool = True,
 ) -> InferredGrams:
     """Infer the complete correlations of a partly visible texture.
@@ -58,12 +59,14 @@ def infer_grams(
         visible: (1, 1, S, S), 1 where it is.
         database: of complete correlations, of the same backbone and size.
         config: how.
+        pixels: of the photograph, that a texel is wide; see `GramDatabase.compare`.
         progress: whether to show it.
 
     Raises:
         GramError: sizes differ, nothing is visible, or there is no such method.
     """
-    return blend(database, database.compare(luminance, visible, progress=progress), config)
+    compared = database.compare(luminance, visible, pixels=pixels, progress=progress)
+    return blend(database, compared, config)
 
 
 def blend(

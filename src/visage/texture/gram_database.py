@@ -25,12 +25,13 @@ from visage.photos.downloads import cache_folder
 from visage.texture.backbones import Backbone
 from visage.texture.database import TextureDatabase
 from visage.texture.errors import GramError
-from visage.texture.gram import Grams, grams, packed, unpacked
-from visage.texture.window import face_region
+from visage.texture.gram import MASKED, Grams, grams, packed, unpacked
+from visage.texture.window import face_region, resized
 
 IN_MEMORY = 256 * 2**20
 """Bytes of masked matrices that are held in memory; more go to a temporary file."""
 
+_SHARP = 0.95  # pixels a texel, from which nothing is lost that counts
 _COLUMNS = 1 << 14  # of matrices that are multiplied at a time, in float64: 32 MB for 256 textures
 
 
@@ -66,6 +67,31 @@ class Comparison:
             raise GramError(f"textures {list(indices)[:8]} of {count}; choose some of them")
         normals = self.normals[:, chosen][:, :, chosen]
         return Comparison(self.layers, normals, self.rights[:, chosen], self.squares)
+
+
+def coarsened(textures: Tensor, pixels: float) -> Tensor:
+    """Textures as a photograph shows them whose pixels are wider than texels.
+
+    Args:
+        textures: (B, C, S, S).
+        pixels: that a texel is wide; from 0.95 on nothing changes.
+
+    Returns:
+        (B, C, S, S), made smaller by that factor and as large again.
+
+    Raises:
+        GramError: pixels are not positive.
+    """
+    size = textures.shape[-1]
+    small = _kept_texels(size, pixels)
+    return textures if small is None else resized(resized(textures, small), size)
+
+
+def _kept_texels(size: int, pixels: float) -> int | None:
+    """How many texels a side a photograph tells apart; None where it tells all."""
+    if not pixels > 0:
+        raise GramError(f"a texel is {pixels} pixels wide; give a positive number")
+    return None if pixels >= _SHARP else max(1, round(size * pixels))
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,12 +173,17 @@ class GramDatabase:
         return self._unpacked(torch.from_numpy(np.array(self.kept[list(indices)])))
 
     @torch.no_grad()
-    def compare(self, luminance: Tensor, visible: Tensor, *, progress: bool = True) -> Comparison:
+    def compare(
+        self, luminance: Tensor, visible: Tensor, *, pixels: float = 1.0, progress: bool = True
+    ) -> Comparison:
         """Mask the whole database as the query is, and compare.
 
         Args:
             luminance: (1, 1, S, S) of the query, in [0, 1]; anything where it is not visible.
             visible: (1, 1, S, S), 1 where it is. What is outside of the region is not.
+            pixels: of the photograph, that a texel is wide. Below 1 the picture cannot show the
+                finest detail, and the database is made as coarse, as it is masked alike (see
+                `coarsened`); 1 compares as the paper does.
             progress: whether to show it.
 
         Returns:
@@ -160,7 +191,8 @@ class GramDatabase:
             sampled.
 
         Raises:
-            GramError: the query has another size than the textures, or nothing of it is visible.
+            GramError: the query has another size than the textures, nothing of it is visible, or
+                pixels are none.
         """
         expected = (1, 1, self.database.size, self.database.size)
         if luminance.shape != expected or visible.shape != expected:
@@ -171,19 +203,23 @@ class GramDatabase:
         visible = visible.to(self.region) * self.region
         if not (visible > 0).any():
             raise GramError("nothing of the face is visible; check the mask and the model's fit")
+        # The query is made as coarse, too, or what it has beyond would count.
+        luminance = coarsened(torch.where(visible > 0, luminance, MASKED), pixels)
         query = self._packed(grams(self.backbone, luminance, visible, self.layers))[0].double()
-        if torch.equal(visible, self.region):
+        if torch.equal(visible, self.region) and _kept_texels(self.database.size, pixels) is None:
             return self._products(self.kept, query)  # nothing is masked that was not before
         with self._room(None) as rows:
-            self._fill(rows, visible, "masked correlations", progress)
+            self._fill(rows, visible, "masked correlations", progress, pixels)
             return self._products(rows, query)
 
     @torch.no_grad()
-    def _fill(self, rows: np.ndarray, visible: Tensor, title: str, progress: bool) -> None:
+    def _fill(
+        self, rows: np.ndarray, visible: Tensor, title: str, progress: bool, pixels: float = 1.0
+    ) -> None:
         """Packed matrices of all textures, masked, into (K, sum of sizes) float32."""
         hidden = None if progress else True
         for k in tqdm(range(len(self)), desc=title, unit="face", disable=hidden, leave=False):
-            seen = self.database.luminance([k]).to(visible)
+            seen = coarsened(self.database.luminance([k]).to(visible), pixels)
             found = grams(self.backbone, seen, visible, self.layers)
             rows[k] = self._packed(found)[0].cpu().numpy()
 
