@@ -59,6 +59,13 @@ def test_answers_repeat_and_say_that_nobody_gave_them():
     assert simulate_a(GAPS, MAKERS, 2, 5) == answers[:22]
 
 
+def test_keenness_is_found_for_a_preference():
+    kind = Raters.as_keen_as(GAPS, TRUTH, "pca", 0.74)
+    assert kind.prefers(0.0, 1.0) == pytest.approx(0.74)
+    with pytest.raises(StudyError, match="no rater prefers pca to truth"):
+        Raters.as_keen_as(GAPS, "pca", TRUTH, 0.74)
+
+
 def test_gaps_are_measured_from_the_true_pictures():
     true = torch.rand(2, 3, 16, 8)
     faces = torch.rand(2, 2, 3, 16, 16)

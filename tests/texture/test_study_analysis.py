@@ -45,9 +45,14 @@ def test_rates_are_counted_person_by_person():
 
 
 def test_the_box_plot_shows_the_makers_in_order():
-    figure = box_plot(positive_rates(ANSWERS), ("pca", "convex", "truth"), {"pca": "PCA"})
+    figure = box_plot(
+        positive_rates(ANSWERS), ("pca", "convex", "truth"), {"pca": "principal components"}
+    )
     axes = figure.axes[0]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["PCA", "truth"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == [
+        "principal\ncomponents",
+        "truth",
+    ]
     low, high = axes.get_ylim()
     assert low < 0
     assert high > 1

@@ -14,6 +14,7 @@ from visage.texture.textured_head import (
     diffuse_light,
     new_light,
     portrait_camera,
+    render_clay,
     render_textured,
 )
 
@@ -74,6 +75,16 @@ def test_the_whole_head_is_in_a_portrait_from_every_side(model):
         assert camera.angles[0, 1] == pytest.approx(yaw * torch.pi / 180)
     near, far = (portrait_camera(48, shown=shown).focal for shown in (120.0, 240.0))
     assert near == 2 * far
+
+
+def test_clay_shows_the_shape_and_no_texture(model):
+    two = heads(torch.rand(2, 3, 64, 64))
+    light, camera = new_light("studio", 3, 2), portrait_camera(SIZE, (0, 0))
+    clay = render_clay(model, two, camera, light)
+    assert torch.equal(clay[0], clay[1])
+    assert (clay - render_textured(model, two, camera, light)).abs().mean() > 0.02
+    plain = render_textured(model, heads(grey(0.4), 0.4), portrait_camera(SIZE), light[:1])
+    assert (clay[:1] - plain).abs().mean() < 0.04
 
 
 def test_lights_repeat_and_get_brighter():

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from scipy.optimize import brentq
 from torch import Tensor
 
 from visage.texture.errors import StudyError
@@ -23,6 +24,8 @@ from visage.texture.user_study import TRUTH, Trial, trials_a, trials_b
 REAL_CALLED_REAL = 0.656
 """Appendix II: so many of the paper's true halves were called real."""
 
+_KEENEST = 1000.0  # who feels a thousandth of an octave
+
 
 @dataclass(frozen=True)
 class Raters:
@@ -31,6 +34,31 @@ class Raters:
     keenness: float = 1.0  # standard deviations of noise for a gap of 1, see `band_gaps`
     spread: float = 0.5  # of criteria between raters, in the same unit
     called_real: float = REAL_CALLED_REAL  # of true halves; sets the mean criterion
+
+    @classmethod
+    def as_keen_as(cls, gaps: Gaps, better: str, worse: str, share: float) -> Raters:
+        """Raters who prefer one maker of study B to another in a share of their answers.
+
+        Args:
+            gaps: of the stimuli.
+            better: a maker whose faces have the smaller gaps.
+            worse: another.
+            share: above a half, below 1.
+
+        Raises:
+            StudyError: no keenness gives that share.
+        """
+        pairs = list(zip(gaps.faces[better].ravel(), gaps.faces[worse].ravel(), strict=True))
+
+        def missing(keenness: float) -> float:
+            kind = cls(keenness=keenness)
+            return share - float(np.mean([kind.prefers(one, over) for one, over in pairs]))
+
+        if missing(0.0) * missing(_KEENEST) >= 0:
+            raise StudyError(
+                f"no rater prefers {better} to {worse} in {share:.0%} of these pictures"
+            )
+        return cls(keenness=float(brentq(missing, 0.0, _KEENEST)))
 
     @property
     def criterion(self) -> float:

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,6 +15,7 @@ from visage.texture.errors import StudyError
 from visage.texture.study_answers import Answer
 from visage.texture.user_study import TRUTH
 
+_LABEL = 15  # letters of a maker's name in a line
 _SURE = 1.96  # standard deviations: intervals of 95%
 
 
@@ -102,7 +104,8 @@ def box_plot(
         values = rates[name].rates
         aside = place + 0.1 * np.linspace(-1, 1, len(values) + 2)[1:-1]
         axes.plot(aside, values, ".", color="C2", markersize=4, alpha=0.7)
-    axes.set_xticks(range(1, len(shown) + 1), [(names or {}).get(name, name) for name in shown])
+    labels = [fill((names or {}).get(name, name), _LABEL) for name in shown]
+    axes.set_xticks(range(1, len(shown) + 1), labels)
     axes.set(ylim=(-0.03, 1.03), ylabel="called real, share of answers")
     axes.grid(axis="x", visible=False)
     return figure

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from visage.faces.camera import Camera, Perspective, rotation_matrix
 from visage.faces.light import LIGHT_KINDS, Light, sample_lights
-from visage.faces.scene import Scene, render
+from visage.faces.scene import GREY, Scene, render
 from visage.faces.shape import MorphableModel
 from visage.faces.surface import SurfaceMaps
 from visage.texture.errors import TextureError
@@ -26,6 +26,7 @@ from visage.texture.head_surface import BUMP, Bump, head_maps
 _CENTRE = (0.0, -4.0, 40.0)  # mm, head frame, what is in the middle of a portrait
 _WIDTH = 235.0  # mm at the head that a portrait shows: the head, not the shoulders
 _DISTANCE = 1500.0  # mm, a portrait photographer's
+_CLAY = 0.4  # linear albedo
 _BACKGROUND = 0.045  # linear, dark and grey: skin stands out, and rims of light are seen
 
 NEW_LIGHTS: tuple[tuple[str, int], ...] = (("studio", 3), ("window", 8), ("sun", 5), ("side", 4))
@@ -122,6 +123,18 @@ def render_textured(
         background=torch.full(size, background),
     )
     return render(model, scene, supersample=supersample).image
+
+
+def render_clay(model: MorphableModel, heads: TexturedHead, camera: Camera, light: Light) -> Tensor:
+    """The heads' shape alone, (B, 3, H, W): as `render_textured`, in smooth light grey."""
+    scene = Scene(
+        identity=heads.identity,
+        expression=heads.expression,
+        camera=camera,
+        light=brightened(light, _CLAY / GREY),
+        background=torch.full((len(heads), 3, camera.height, camera.width), _BACKGROUND),
+    )
+    return render(model, scene, supersample=2).image
 
 
 def portrait_camera(
