@@ -73,6 +73,21 @@ def test_the_same_everywhere(folder, tmp_path):
     assert torch.equal(_views(tmp_path, count=1).image, _views(folder)[:1].image)
 
 
+def test_relief_is_left_out_on_demand(folder, monkeypatch):
+    seen = []
+    drawn = held_out.portray
+
+    def noted(*given, maps):
+        seen.append(float(maps.height.abs().max()))
+        return drawn(*given, maps=maps)
+
+    monkeypatch.setattr(held_out, "portray", noted)
+    deep = _views(folder, yaw=7.0, count=1)
+    flat = _views(folder, yaw=7.0, count=1, relief=False)
+    assert seen == pytest.approx([0.3, 0.0])
+    assert torch.equal(deep.landmarks, flat.landmarks)
+
+
 def test_some_of_them(folder):
     views = _views(folder)
     swapped = views[[1, 0]]

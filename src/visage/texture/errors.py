@@ -51,3 +51,7 @@ class InpaintingError(TextureError):
 
 class SynthesisError(TextureError):
     """Targets, settings or a saved state that no texture can be synthesised from."""
+
+
+class MethodError(TextureError):
+    """A method that there is none of, or what it needs is missing."""

@@ -118,6 +118,7 @@ def held_out_views(
     size: int = PIXELS,
     yaw: float = 0.0,
     *,
+    relief: bool = True,
     first: int = 0,
     folder: Path | None = None,
     progress: bool = True,
@@ -132,6 +133,8 @@ def held_out_views(
         size: P, pixels of a photograph's side.
         yaw: degrees, to within 3; people of even numbers look to the picture's right, others to
             its left.
+        relief: whether wrinkles and pores have depth, and shade themselves; else they are painted
+            on, and what a photograph shows of them is their albedo.
         first: the number of the first of them.
         folder: of the cache, `cache_folder()` if None.
         progress: whether to show it.
@@ -147,7 +150,7 @@ def held_out_views(
     numbers = range(first, first + count)
     shown = tqdm(numbers, desc=f"{split} at {yaw:g}°", unit="photo", leave=False,
                  disable=None if progress else True)  # fmt: skip
-    parts = [_kept(folder, split, person, size, float(yaw)) for person in shown]
+    parts = [_kept(folder, split, person, size, float(yaw), relief) for person in shown]
     stored = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     camera = {name: stored.pop(f"camera_{name}") for name in _CAMERA}
     light = {field.name: stored.pop(f"light_{field.name}") for field in fields(Light)}
@@ -162,18 +165,20 @@ def held_out_views(
     )
 
 
-def _kept(folder: Path, split: str, person: int, size: int, yaw: float) -> dict[str, Tensor]:
-    key = hashlib.sha256(repr((size, yaw, SETTING)).encode()).hexdigest()[:12]
+def _kept(
+    folder: Path, split: str, person: int, size: int, yaw: float, relief: bool
+) -> dict[str, Tensor]:
+    key = hashlib.sha256(repr((size, yaw, relief, SETTING)).encode()).hexdigest()[:12]
     path = folder / f"{split}{person:05d}-{key}.safetensors"
     if not path.exists():
-        taken = photograph(split, person, size, yaw)
+        taken = photograph(split, person, size, yaw, relief)
         with written_whole(path) as temporary:
             safetensors.torch.save_file(taken, temporary)
     return safetensors.torch.load_file(path)
 
 
 @torch.no_grad()
-def photograph(split: str, person: int, size: int, yaw: float) -> dict[str, Tensor]:
+def photograph(split: str, person: int, size: int, yaw: float, relief: bool) -> dict[str, Tensor]:
     """Take one photograph, and note what `HeldOutViews` holds of it, pictures as bytes."""
     model = _model()
     who = _plain(people(model, SEED, [person], split=split))
@@ -182,6 +187,8 @@ def photograph(split: str, person: int, size: int, yaw: float) -> dict[str, Tens
     side = yaw if person % 2 == 0 else -yaw
     taken = _turned(taken, side, seed)
     maps = face_atlases(split, [person], _ATLAS)
+    if not relief:
+        maps = replace(maps, height=torch.zeros_like(maps.height))
     picture = render(model, portray(model, who, taken, _DETAIL, maps=maps),
                      supersample=_DETAIL.supersample)  # fmt: skip
     camera, light = taken.camera, taken.light
