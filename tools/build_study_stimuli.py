@@ -105,10 +105,10 @@ def halves(model: MorphableModel, make: Maker) -> tuple[Tensor, dict[str, Tensor
     for person in tqdm(range(PEOPLE_A), desc="study A", unit="person"):
         view = views[[person]]
         true = face_atlases(SPLIT, view.indices, ATLAS)
-        pictures = {TRUTH: view.image}
-        for name, texture in make(replace(view, image=without_detail(view.image))).items():
-            pictures[name] = composited(model, view, true, texture)
-        for name, picture in pictures.items():
+        made = make(replace(view, image=without_detail(view.image)))
+        pictures = composited(model, view, true, torch.cat(list(made.values())))
+        pictures = torch.cat([view.image, pictures])
+        for name, picture in zip((TRUTH, *made), pictures.split(1), strict=True):
             left, right = changed_over(face_crops(picture, view.landmarks))
             found[name].append(right)
             if name == TRUTH:

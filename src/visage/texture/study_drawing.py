@@ -54,9 +54,9 @@ def without_detail(photographs: Tensor) -> Tensor:
 
 @torch.no_grad()
 def composited(
-    model: MorphableModel, view: HeldOutViews, true: SurfaceMaps, texture: Tensor
+    model: MorphableModel, view: HeldOutViews, true: SurfaceMaps, textures: Tensor
 ) -> Tensor:
-    """One photograph as it would be with another skin on the face.
+    """One photograph as it would be with other skins on the face.
 
     Where skin is seen, its light is multiplied by what a rendering with the new texture sends over
     what one with the true texture sends; hair, clothes, and shadows of hair stay.
@@ -65,25 +65,27 @@ def composited(
         model: at level 1.
         view: one.
         true: of that person.
-        texture: (1, 3, S, S), of the face window.
+        textures: (M, 3, S, S), of the face window.
 
     Returns:
-        (1, 3, H, W), sRGB.
+        (M, 3, H, W), sRGB.
 
     Raises:
-        StudyError: there is not exactly one view and one texture.
+        StudyError: there is not exactly one view.
     """
-    if len(view) != 1 or len(texture) != 1:
-        raise StudyError(f"{len(view)} views and {len(texture)} textures; give one of each")
-    before = TexturedHead(view.identity, view.expression, true)
-    after = TexturedHead.of(texture, view.identity, view.expression, true, bump=None)
-    sent = [
-        decode_srgb(render_textured(model, head, view.camera, view.light)) + _SHADE
-        for head in (before, after)
-    ]
-    photograph = decode_srgb(view.image)
-    change = 1 + view.seen * (sent[1] / sent[0] - 1)
-    return encode_srgb((photograph * change).clamp(0, 1)).clamp(0, 1)
+    if len(view) != 1:
+        raise StudyError(f"there are {len(view)} photographs; give one at a time")
+
+    def sent(head: TexturedHead) -> Tensor:
+        return decode_srgb(render_textured(model, head, view.camera, view.light)) + _SHADE
+
+    before = sent(TexturedHead(view.identity, view.expression, true))
+    found = []
+    for texture in textures.split(1):
+        head = TexturedHead.of(texture, view.identity, view.expression, true, bump=None)
+        change = 1 + view.seen * (sent(head) / before - 1)
+        found.append(encode_srgb((decode_srgb(view.image) * change).clamp(0, 1)).clamp(0, 1))
+    return torch.cat(found)
 
 
 def face_crops(images: Tensor, landmarks: Tensor, size: tuple[int, int] = HALF_SIZE) -> Tensor:
