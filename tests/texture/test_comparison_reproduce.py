@@ -10,7 +10,7 @@ from visage.texture.backbones import load_backbone
 from visage.texture.database import TextureDatabase
 from visage.texture.observation import Observation
 from visage.texture.quilting import Quilter
-from visage.texture.quilting_reproduce import Plan, within
+from visage.texture.quilting_reproduce import Plan, cut_out, within
 from visage.texture.window import face_region
 
 SIZE, PEOPLE = 64, 2
@@ -92,7 +92,7 @@ def test_the_truth_has_no_distance_from_itself(result):
 
 def test_a_figure_has_a_panel_for_each_picture(result):
     whole, figure = result
-    columns, rows = (4, 2 * PEOPLE) if whole.id == "texture/fig11" else (6, PEOPLE)
+    columns, rows = 4 if whole.id == "texture/fig11" else 6, 2 * PEOPLE
     assert len(figure.axes) == columns * rows
     assert [axes.get_title() for axes in figure.axes[:columns]][-2:] == ["ours", "truth"]
 
@@ -112,3 +112,10 @@ def test_a_texture_fades_into_what_is_around():
     shown = within(made, around)
     assert shown[..., 0, :].max() == 0
     assert shown[..., SIZE // 2, SIZE // 3].min() == 1
+
+
+def test_a_cut_out_is_enlarged():
+    square = cut_out(TRUE, (0.5, 0.25), 0.25)
+    assert square.shape == (PEOPLE, 3, 256, 256)
+    middle = torch.nn.functional.avg_pool2d(TRUE, 16)[:, :, 2, 1]
+    assert torch.allclose(square.mean((2, 3)), middle, atol=0.01)

@@ -25,7 +25,7 @@ from visage.texture.measures import (
 )
 from visage.texture.methods import infer
 from visage.texture.observation import Observation, observe_truly
-from visage.texture.quilting_reproduce import NAMES, PLANS, within
+from visage.texture.quilting_reproduce import NAMES, PLANS, cut_out, within
 from visage.texture.repetition import copied_share
 from visage.texture.study import part_result
 from visage.texture.window import face_region
@@ -35,8 +35,9 @@ METHODS = ("pca", "biharmonic", "patch_match", "convex")
 """As the figure shows them, from left to right."""
 
 _YAW = 45.0  # degrees
-_SHOWN = 4
+_SHOWN = 3
 _GREY = 0.5
+_CLOSE, _TOP, _EDGE = 0.4, 0.22, 0.12  # of the window's side: a cheek, an eye and half a mouth
 
 
 def reproduce_fig17(profile: Profile, seed: int) -> tuple[Result, Figure]:
@@ -115,15 +116,18 @@ def _copied(made: dict[str, Tensor], true: Tensor, visible: Tensor) -> list[Row]
 
 
 def _figure(made: dict[str, Tensor], true: Tensor, seen: Sequence[Observation]) -> Figure:
-    """A row of each person: what is visible, the methods, the truth."""
-    rows = []
+    """For each person a row of whole faces, and one of the side that is hidden."""
+    rows, names = [], []
     for person, one in enumerate(seen[:_SHOWN]):
         visible = one.visible * face_region(one.size)
         shown = torch.where(visible > 0, one.texture, _GREY)
         textures = torch.cat([*(made[name][person : person + 1] for name in METHODS),
                               true[person : person + 1]])  # fmt: skip
-        rows.append(torch.cat([shown, within(textures, one.low_frequency)]))
-    names = [f"person {person + 1}" for person in range(len(rows))]
+        whole = torch.cat([shown, within(textures, one.low_frequency)])
+        left, right = visible.chunk(2, 3)
+        column = 1 - _CLOSE - _EDGE if left.sum() > right.sum() else _EDGE
+        rows += [cut_out(whole, (0.0, 0.0), 1.0), cut_out(whole, (_TOP, column), _CLOSE)]
+        names += [f"person {person + 1}", "hidden side"]
     return sheet(rows, names, columns=["visible", *(NAMES[name] for name in (*METHODS, "true"))])
 
 

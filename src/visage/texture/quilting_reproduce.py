@@ -21,7 +21,7 @@ from visage.texture.methods import Bench, infer
 from visage.texture.observation import Observation, observe_truly
 from visage.texture.study import part_result
 from visage.texture.synthesis import SynthesisConfig
-from visage.texture.window import face_region, feather
+from visage.texture.window import face_region, feather, resized
 from visage.texture.yiq import luminance
 
 METHODS = ("pca", "quilting", "convex")
@@ -39,6 +39,7 @@ NAMES = {
 _ZOOMED = ((0.52, 0.40), (0.30, 0.46), (0.24, 0.12))  # row and column: mouth, nose, brow
 _ZOOM = 0.25  # of the window's side
 _SHOWN = 3
+_PRINTED = 256  # pixels
 
 
 @dataclass(frozen=True)
@@ -114,16 +115,29 @@ def within(texture: Tensor, around: Tensor) -> Tensor:
     return around + feather(texture.shape[-1]) * (texture - around)
 
 
+def cut_out(textures: Tensor, corner: tuple[float, float], side: float) -> Tensor:
+    """Squares (B, 3, ·, ·) of textures, as they are printed.
+
+    Args:
+        textures: (B, 3, S, S).
+        corner: row and column of the squares' top left, where the window's side is 1.
+        side: of the squares, where the window's is 1.
+    """
+    size = textures.shape[-1]
+    top, left = (round(share * size) for share in corner)
+    length = round(side * size)
+    square = textures[:, :, top : top + length, left : left + length]
+    return resized(square, _PRINTED)
+
+
 def _figure(made: dict[str, Tensor], true: Tensor, seen: Sequence[Observation]) -> Figure:
     """For each person a row of whole textures, and one of a part of them."""
     rows, names = [], []
-    size, side = true.shape[-1], round(_ZOOM * true.shape[-1])
     for person, one in enumerate(seen[:_SHOWN]):
         textures = torch.cat([*(made[name][person : person + 1] for name in METHODS),
                               true[person : person + 1]])  # fmt: skip
         whole = within(textures, one.low_frequency)
-        top, left = (round(share * size) for share in _ZOOMED[person])
-        rows += [whole, whole[:, :, top : top + side, left : left + side]]
+        rows += [cut_out(whole, (0.0, 0.0), 1.0), cut_out(whole, _ZOOMED[person], _ZOOM)]
         names += [f"person {person + 1}", "four times"]
     return sheet(rows, names, columns=[NAMES[name] for name in (*METHODS, "true")])
 
