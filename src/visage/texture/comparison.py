@@ -122,14 +122,3 @@ def identity_rows(measured: Iterable[Measured], chips: Tensor, tail: str = "") -
             finite_mean(f"{prefix}identity_first{tail}", first, "higher", "fraction"),
         ]
     return rows
-
-
-def finitefinite_mean(
-    name: str,
-    values: Tensor,
-    better: Literal[lower, higher] | None = None,
-    unit: str = "",
-) -> Row:
-    """A row of the mean of those of values (N,) that are there."""
-    known = values[values.isfinite()]
-    return Row(name, None, float(known.double().mean()), unit, better, len(known))
