@@ -97,16 +97,6 @@ def test_a_figure_has_a_panel_for_each_picture(result):
     assert [axes.get_title() for axes in figure.axes[:columns]][-2:] == ["ours", "truth"]
 
 
-def test_what_is_inpainted_keeps_what_is_visible():
-    seen = observe(None, 0, SIZE)
-    for method in inpainting_reproduce.INPAINTED:
-        made = inpainting_reproduce.inpainted(seen, method, 0)
-        assert torch.equal(made * seen.visible, TRUE[:1] * seen.visible)
-        outside = 1 - face_region(SIZE)
-        assert torch.equal(made * outside, seen.low_frequency * outside)
-        assert not torch.equal(made, torch.where(seen.visible > 0, TRUE[:1], seen.low_frequency))
-
-
 def test_a_texture_fades_into_what_is_around():
     made, around = torch.ones(1, 3, SIZE, SIZE), torch.zeros(1, 3, SIZE, SIZE)
     shown = within(made, around)

@@ -62,7 +62,7 @@ PLANS = {"fast": Plan(1, 64, 4, 8), "full": Plan(8, 256, 256, 200)}
 def reproduce_fig11(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """Frontal photographs of test people, by three methods."""
     start, plan = time.perf_counter(), PLANS[profile]
-    views, bench = held_out_views(plan.views), plan.bench()
+    views, bench = held_out_views(plan.views, relief=False), plan.bench()
     seen = [observe_truly(views, row, plan.size) for row in range(len(views))]
     found = [infer(one, bench, METHODS, seed + row) for row, one in enumerate(seen)]
     made = {name: torch.cat([one[name] for one in found]) for name in METHODS}
@@ -79,7 +79,8 @@ def reproduce_fig11(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "ours shows pores and stubble where visio-lization has random noise patterns.",
         f"{len(views)} synthetic test people, frontal, textures of {plan.size} texels, over the "
         "whole face. Each method starts from the same photograph, unwrapped with its true shape, "
-        f"camera and light. ours: convex weights of {plan.people} training people, "
+        "camera and light (wrinkles are painted, so that none of their shading is taken for "
+        f"albedo). ours: convex weights of {plan.people} training people, "
         f"{plan.iterations} iterations. linear model: the low-frequency albedo fitted to what is "
         "visible. quilting: in the manner of visio-lization (Mohammed et al. 2009), our own "
         "programme: patches of a sixteenth of the window from the same training people's "
