@@ -25,7 +25,7 @@ from visage.photos.downloads import cache_folder
 from visage.texture.backbones import Backbone
 from visage.texture.database import TextureDatabase
 from visage.texture.errors import GramError
-from visage.texture.gram import MASKED, Grams, grams, packed, unpacked
+from visage.texture.gram import Grams, grams, packed, unpacked
 from visage.texture.window import face_region, resized
 
 IN_MEMORY = 256 * 2**20
@@ -203,8 +203,6 @@ class GramDatabase:
         visible = visible.to(self.region) * self.region
         if not (visible > 0).any():
             raise GramError("nothing of the face is visible; check the mask and the model's fit")
-        # The query is made as coarse, too, or what it has beyond would count.
-        luminance = coarsened(torch.where(visible > 0, luminance, MASKED), pixels)
         query = self._packed(grams(self.backbone, luminance, visible, self.layers))[0].double()
         if torch.equal(visible, self.region) and _kept_texels(self.database.size, pixels) is None:
             return self._products(self.kept, query)  # nothing is masked that was not before
