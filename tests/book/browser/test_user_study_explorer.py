@@ -13,7 +13,7 @@ from tools.browser import visit as visiting
 from tools.serve import served
 from visage.explore.user_study_explorer import UserStudyExplorer
 from visage.texture.study_answers import COLUMNS, read_answers
-from visage.texture.study_stimuli import Stimuli, write_stimuli
+from visage.texture.study_stimuli import Stimuli, load_stimuli, write_stimuli
 from visage.texture.user_study import TRUTH, trials_a, trials_b
 
 TIMEOUT = 30_000
@@ -200,17 +200,24 @@ def test_the_studies_fit_the_window(study, width, dark, screenshots):
             page.locator(".vx-study").screenshot(path=screenshots / name)
 
 
-def test_the_shipped_studies_show_faces(browser, tmp_path, screenshots):
-    explorer = UserStudyExplorer(seed=3)
+def test_the_shipped_studies_show_the_right_faces(browser, tmp_path, screenshots):
+    explorer, stimuli = UserStudyExplorer(seed=3), load_stimuli()
+    first = trials_a(stimuli.people_a, stimuli.makers_a, 3)[0]
+    pair = trials_b(stimuli.people_b, stimuli.poses, stimuli.makers_b, 4)[0]
+    wanted = {
+        "a": (stimuli.reference[first.person], stimuli.halves[first.right][first.person]),
+        "b": [stimuli.faces[name][pair.person, pair.pose] for name in (pair.left, pair.right)],
+    }
     state = {name: getattr(explorer, name) for name in ("halves", "faces", "words", "seed")}
     write_notebook(tmp_path, "user_study.js", STYLES, state | {"answers": []}, "")
     with served(tmp_path) as address, visiting(browser, f"{address}/index.html") as visit:
         page = ready(visit.page)
-        for which in ("a", "b"):
+        for which, pictures in wanted.items():
             begin(page, which)
-            halves = [pixels(page, f'.vx-study-stage canvas[data-side="{n}"]') for n in (0, 1)]
-            assert all(half.std() > 0.05 for half in halves)
-            assert np.abs(halves[0].mean((0, 1)) - halves[1].mean((0, 1))).max() < 0.12
+            for side, picture in enumerate(pictures):
+                found = pixels(page, f'.vx-study-stage canvas[data-side="{side}"]')
+                assert found.std() > 0.05
+                assert np.abs(found - picture.permute(1, 2, 0).numpy()).mean() < 0.02
             page.locator(".vx-study").screenshot(path=screenshots / f"user-study-faces-{which}.png")
             page.locator('[data-key="stop"]').click()
         assert not visit.errors

@@ -7,12 +7,12 @@ const KEPT = "visage-user-study";
 const PAUSE = 350; // ms of nothing between two questions, so that one press is one answer
 const STUDY_NAMES = { a: "A: real or made?", b: "B: which is more real?" };
 const ASKED = {
-  a: "Is the right half this person’s own skin, or made?",
+  a: "Has the right half this person’s own skin, or is it made?",
   b: "Which face looks more real?",
 };
 const WORDS_A = "Each face is cut in two, and its halves have changed places, so that the cheeks meet in the middle. The left half always has the person’s own skin. The right half has it too in half of the questions; in the others a method made it from a blurred photograph. Go by your first impression; nothing says how you do until the round is over.";
 const WORDS_B = "Two heads of the same shape, in the same light, with different skin. Choose the one that looks more real, even where it is close to a guess.";
-const ANSWERS = { a: [["real", "Its own skin"], ["made", "Made"]], b: [["left", "The left one"], ["right", "The right one"]] };
+const ANSWERS = { a: [["real", "Own skin"], ["made", "Made"]], b: [["left", "The left one"], ["right", "The right one"]] };
 
 function remembered() {
   try {
