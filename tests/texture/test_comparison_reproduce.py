@@ -71,11 +71,12 @@ def result(request):
         "face_chips": lambda textures, identity: textures,
         "identity_distances": lambda a, b: (a[:, None] - b).flatten(2).norm(dim=2),
     }
+    plans = {"fast": Plan(PEOPLE, 64, SIZE, 3, 1, None)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Plan, "bench", lambda plan: bench)
+        patch.setattr(module, "PLANS", plans)
         for name, stand_in in stand_ins.items():
-            if hasattr(module, name):
-                patch.setattr(module, name, stand_in)
+            patch.setattr(quilting_reproduce, name, stand_in)
         (reproduce,) = module.EXPERIMENTS.values()
         return reproduce("fast", 0)
 
@@ -88,6 +89,12 @@ def test_the_truth_has_no_distance_from_itself(result):
     assert rows["gram_distance/pca"].ours > 0.05
     assert rows["high_band_energy_ratio/pca"].ours < 0.5
     assert all(row.n == PEOPLE for row in result[0].rows)
+
+
+def test_the_finer_comparison_is_of_fewer_people():
+    plan = Plan(12, 512, 192, 256, 80, (3, 512, 100))
+    assert plan.finer() == Plan(3, 512, 512, 256, 100, None)
+    assert plan.finer().finer() == plan.finer()
 
 
 def test_a_figure_has_a_panel_for_each_picture(result):

@@ -10,14 +10,14 @@ from visage.texture.errors import MeasureError
 from visage.texture.patch_match import PatchPair
 
 _RADIUS, _SWEEPS = 3, 5
-_STEP = 1 / 255  # a byte's: skin differs by more from place to place, its copy by less
+_STEP = 0.5 / 255  # half a byte's: even smooth skin differs by more, a copy by less
 
 
 def copied_share(made: Tensor, visible: Tensor, region: Tensor) -> Tensor:
-    """Share of the invented patches that occur in the visible part, to within a byte's step.
+    """Share of the invented patches that occur in the visible part, to within half a byte's step.
 
     A patch of 7 x 7 texels counts as copied if PatchMatch finds a visible one whose luminance
-    differs by less than 1/255, root mean square. Real skin nowhere repeats itself so closely, but
+    differs by less than 1/510, root mean square. Real skin nowhere repeats itself so closely, but
     for patches that are almost flat.
 
     Args:
