@@ -20,7 +20,7 @@ const HEAD_LIMITS = { yaw: 75, nod: 30 };
 const SWING_TO = 50; // degrees
 const SWING_SECONDS = 8; // of a swing to both sides
 const LIFT = 12; // mm, so that the face is in the middle
-const BUMP_MM = 6; // of height for the whole range of luminance, with the slider at 1
+const BUMP_MM = 1.6; // of height for the whole range of luminance, with the slider at 1
 
 const away = (low, high) => (v) => (Math.round(v) ? `${Math.abs(Math.round(v))}° ${v < 0 ? low : high}` : "0°");
 
