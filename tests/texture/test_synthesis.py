@@ -124,7 +124,7 @@ def test_a_state_of_another_problem_is_refused(low, targets, backbone, region, t
 
 
 def test_without_alpha_the_low_frequencies_stay(low, targets, backbone, region):
-    config = replace(CONFIG, alpha=0.0)
+    config = replace(CONFIG, alpha=0.0, noise=0.0)
     made = synthesise(low, targets, backbone, config, region=region, progress=False)
     torch.testing.assert_close(made.texture, low, atol=1e-4, rtol=0)
 
@@ -150,6 +150,8 @@ def test_refuses_what_does_not_fit(low, targets, backbone, region):
                    region=region)  # fmt: skip
     with pytest.raises(SynthesisError, match="alpha"):
         SynthesisConfig(alpha=-1.0)
+    with pytest.raises(SynthesisError, match="noise"):
+        SynthesisConfig(noise=-0.1)
     with pytest.raises(SynthesisError, match="not finite"):
         synthesise(low * torch.inf, targets, backbone, replace(CONFIG, feature_layers=()),
                    region=region)  # fmt: skip

@@ -21,6 +21,7 @@ from visage.texture.backbones import Backbone
 from visage.texture.descent import DescentState, begin, step
 from visage.texture.energy import Energy
 from visage.texture.errors import SynthesisError
+from visage.texture.grain import grain
 from visage.texture.gram import Grams, mask_out
 from visage.texture.synthesis_state import load_state, problem_of, save_state
 from visage.texture.window import face_region
@@ -42,12 +43,18 @@ class SynthesisConfig:
     gram_layers: tuple[str, ...] | None = None  # L_G; all that there are targets for if None
     feature_layers: tuple[str, ...] | None = None  # L_F; the backbone's own if None
     history: int = 10  # pairs of L-BFGS: two luminances of memory each
+    noise: float = (
+        0.025  # of luminance, standard deviation of the pink noise that detail grows from
+    )
+    seed: int = 0  # of the noise
     first_step: float = 0.01  # of luminance, largest change in the first step
     save_every: int = 50  # steps between two writes of the resume file
 
     def __post_init__(self):
         if not (math.isfinite(self.alpha) and self.alpha >= 0):
             raise SynthesisError(f"alpha is {self.alpha}; give a finite number of at least 0")
+        if not (math.isfinite(self.noise) and self.noise >= 0):
+            raise SynthesisError(f"noise is {self.noise}; give a finite number of at least 0")
         if min(self.iterations, self.history, self.save_every) < 1 or self.first_step <= 0:
             raise SynthesisError("give at least one iteration, pair and step between saves")
 
@@ -90,7 +97,8 @@ def synthesise(
         config: how.
         features: F̂ by layer; those of `low_frequency` in the config's layers if None.
         region: (1, 1, S, S), 1 where there is skin; the face's if None.
-        start: luminance (1, 1, S, S) to begin from; that of `low_frequency` if None.
+        start: luminance (1, 1, S, S) to begin from; that of `low_frequency` and faint
+            grain if None.
         preview: called after each step.
         resume: a file from which an interrupted run goes on, written every `save_every` steps and
             at the end.
@@ -107,7 +115,9 @@ def synthesise(
             f"the region is {tuple(region.shape)}; expected {tuple(base.shape)}, not empty"
         )
     energy = _energy(base, grams, backbone, config, features, region)
-    initial = base if start is None else torch.where(region > 0, start.to(base), base)
+    if start is None:
+        start = base + config.noise * grain(base.shape[-1], config.seed).to(base)
+    initial = torch.where(region > 0, start.to(base), base)
 
     def function(point: Tensor):
         value, gradient, terms = energy(point.view_as(base))
