@@ -9,6 +9,8 @@ brings what is needed; nothing else in the library depends on it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -26,6 +28,7 @@ from visage.texture.head_mesh import seamed_mesh
 from visage.texture.textured_head import TexturedHead
 
 _VARIANT = "scalar_rgb"  # works as installed; the others want a compiler of LLVM's
+_INTEGRATOR = {"type": "path", "hide_emitters": True}
 _FAR = 4000.0  # mm to the camera that stands in for weak perspective
 
 
@@ -52,10 +55,10 @@ class Tracing:
 def has_mitsuba() -> bool:
     """Whether `render_with_mitsuba` can be used here."""
     try:
-        _mitsuba()
+        with _mitsuba():
+            return True
     except RenderError:
         return False
-    return True
 
 
 def render_with_mitsuba(
@@ -85,30 +88,35 @@ def render_with_mitsuba(
     Raises:
         RenderError: Mitsuba is not installed, or there are not as many heads, cameras and lights.
     """
-    mi = _mitsuba()
-    if not len(heads) == len(camera) == len(light):
-        raise RenderError(
-            f"{len(heads)} heads, {len(camera)} cameras and {len(light)} lights; give as many"
-        )
-    if isinstance(camera, WeakPerspective):
-        camera = camera.at_distance(torch.full((len(camera),), _FAR))
-    vertices = model.vertices(heads.identity, heads.expression)
-    pictures = []
-    for i in range(len(heads)):
-        scene = mi.load_dict(
-            {
-                "type": "scene",
-                "integrator": {"type": "path", "max_depth": tracing.depth, "hide_emitters": True},
-                "sensor": _sensor(mi, camera, i, tracing),
-                "light": _environment(mi, light[i : i + 1], tracing),
-                "head": _mesh(mi, model, camera.view(vertices)[i], _material(mi, heads[[i]], skin)),
-            }
-        )
-        traced = np.array(mi.render(scene, spp=tracing.samples, seed=tracing.seed + i))
-        rgba = torch.from_numpy(traced).float().permute(2, 0, 1)
-        linear = rgba[:3] + (1 - rgba[3:4]) * background
-        pictures.append(encode_srgb(linear.clamp(0, 1)).clamp(0, 1))
+    with _mitsuba() as mi:
+        if not len(heads) == len(camera) == len(light):
+            raise RenderError(
+                f"{len(heads)} heads, {len(camera)} cameras and {len(light)} lights; give as many"
+            )
+        if isinstance(camera, WeakPerspective):
+            camera = camera.at_distance(torch.full((len(camera),), _FAR))
+        vertices = camera.view(model.vertices(heads.identity, heads.expression))
+        pictures = []
+        for i in range(len(heads)):
+            material = _material(mi, heads[[i]], skin)
+            scene = mi.load_dict(
+                {
+                    "type": "scene",
+                    "integrator": _INTEGRATOR | {"max_depth": tracing.depth},
+                    "sensor": _sensor(mi, camera, i, tracing),
+                    "light": _environment(mi, light[i : i + 1], tracing),
+                    "head": _mesh(mi, model, vertices[i], material),
+                }
+            )
+            traced = np.array(mi.render(scene, spp=tracing.samples, seed=tracing.seed + i))
+            pictures.append(_over(torch.from_numpy(traced).float(), background))
     return torch.stack(pictures)
+
+
+def _over(traced: Tensor, background: float) -> Tensor:
+    """A traced picture (H, W, 4), linear, before a grey: (3, H, W), sRGB."""
+    colour, covered = traced.permute(2, 0, 1).split([3, 1])
+    return encode_srgb((colour + (1 - covered) * background).clamp(0, 1)).clamp(0, 1)
 
 
 def environment_map(light: Light, height: int, narrowest: float) -> Tensor:
@@ -145,17 +153,23 @@ def _facing(radius: Tensor) -> Tensor:
     return 2 / (1 + radius.cos())
 
 
-def _mitsuba() -> ModuleType:
+@contextmanager
+def _mitsuba() -> Iterator[ModuleType]:
+    """Mitsuba in the variant that is used here; the caller's own variant is set again after."""
     try:
         import mitsuba as mi
-
-        mi.set_variant(_VARIANT)
     except ImportError:
         raise RenderError(
             "Mitsuba is not installed; run `pip install mitsuba`, or render with "
             "visage.texture.textured_head.render_textured, which needs nothing more"
         ) from None
-    return mi
+    before = mi.variant()
+    mi.set_variant(_VARIANT)
+    try:
+        yield mi
+    finally:
+        if before is not None:
+            mi.set_variant(before)
 
 
 def _sensor(mi: ModuleType, camera: Perspective, i: int, tracing: Tracing) -> dict:
@@ -173,7 +187,7 @@ def _sensor(mi: ModuleType, camera: Perspective, i: int, tracing: Tracing) -> di
             **{"type": "hdrfilm", "width": width, "height": height, "pixel_format": "rgba"},
             "filter": {"type": "box"},
         },
-        "sampler": {"type": "independent", "sample_count": tracing.samples},
+        "sampler": {"type": "multijitter", "sample_count": tracing.samples},
     }  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from visage.faces.camera import Camera, Perspective
+from visage.faces.light import Light
 from visage.faces.scene import Scene, render
 from visage.faces.shape import MorphableModel
 from visage.ledger import Experiment, Profile, Result, Row
@@ -130,13 +132,13 @@ def _found(view: HeldOutViews, bench: Bench, plan: Plan, seed: int) -> Found:
     return Found(view.image, heads)
 
 
-def _setting(row: int, plan: Plan):
+def _setting(row: int, plan: Plan) -> tuple[Perspective, Light]:
     kind, seed = NEW_LIGHTS[row % len(NEW_LIGHTS)]
     return portrait_camera(plan.pixels, (_YAWS[row % len(_YAWS)],)), new_light(kind, seed)
 
 
 @torch.no_grad()
-def _face_pixels(model: MorphableModel, head: TexturedHead, camera) -> Tensor:
+def _face_pixels(model: MorphableModel, head: TexturedHead, camera: Camera) -> Tensor:
     """(1, 1, H, W): 1 on pixels whose texels are the face's."""
     drawn = render(model, Scene(head.identity, head.expression, camera, new_light("room", 0)))
     region = face_region(256)
