@@ -75,34 +75,8 @@ def reproduce_fig7(profile: Profile, seed: int) -> tuple[Result, Figure]:
     views = held_out_views(plan.views)
     people = [_found(views[[row]], bench, plan, seed) for row in range(len(views))]
     model = MorphableModel.load(plan.level)
-    seconds, rows, details = [], [], {name: [] for name in METHODS}
-    for row, person in enumerate(people):
-        camera, light = _setting(row, plan)
-        began = time.perf_counter()
-        pictures = {
-            name: render_textured(model, head, camera, light) for name, head in person.heads.items()
-        }
-        seconds.append((time.perf_counter() - began) / len(pictures))
-        region = _face_pixels(model, person.heads["truth"], camera)
-        for name in METHODS:
-            judged = luminance(pictures[name]), luminance(pictures["truth"]), region
-            details[name].append(band_energy_ratio(*judged)[:, 0])
-        clay = render_clay(model, person.heads["truth"], camera, light)
-        shown = [_square(person.photograph, plan.pixels), clay, *pictures.values()]
-        rows.append(torch.cat(shown))
-    measured = [
-        mean_row(f"high_band_in_picture/{name}", torch.cat(found), "", None)
-        for name, found in details.items()
-    ]
-    measured.append(Row("seconds_a_picture", None, sum(seconds) / len(seconds), "s", "lower",
-                        len(seconds)))  # fmt: skip
+    shown = [_shown(model, person, row, plan) for row, person in enumerate(people)]
     traced = _traced(people, model, plan)
-    if traced:
-        measured.append(Row("seconds_a_picture/mitsuba", None, traced.seconds, "s", "lower",
-                            len(traced.rows)))  # fmt: skip
-        rows = [torch.cat([row, extra]) for row, extra in zip(rows, traced.rows, strict=False)] + (
-            rows[len(traced.rows) :]
-        )
     result = part_result(
         "texture/fig7",
         "Renderings of the synthesised texture show skin's details, which those of a linear model "
@@ -115,12 +89,63 @@ def reproduce_fig7(profile: Profile, seed: int) -> tuple[Result, Figure]:
         + ". high_band_in_picture: energy of the finest band of the rendered face's luminance, "
         "where that of the rendering with the true texture is 1. The paper uses Arnold, with "
         "scattering below the skin, and gives no numbers.",
-        profile=profile, seed=seed, start=start, rows=measured,
+        profile=profile, seed=seed, start=start, rows=_measured(shown, traced),
     )  # fmt: skip
+    return result, _figure(people, shown, traced)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """One person's renderings."""
+
+    light: str
+    clay: Tensor  # (1, 3, P, P)
+    pictures: dict[str, Tensor]  # by method, and "truth", (1, 3, P, P)
+    face: Tensor  # (1, 1, P, P), where they are compared
+    seconds: float  # a picture
+
+
+def _shown(model: MorphableModel, person: Found, row: int, plan: Plan) -> _Shown:
+    camera, light = _setting(row, plan)
+    began = time.perf_counter()
+    pictures = {
+        name: render_textured(model, head, camera, light) for name, head in person.heads.items()
+    }
+    seconds = (time.perf_counter() - began) / len(pictures)
+    head = person.heads["truth"]
+    clay, face = render_clay(model, head, camera, light), _face_pixels(model, head, camera)
+    return _Shown(NEW_LIGHTS[row % len(NEW_LIGHTS)][0], clay, pictures, face, seconds)
+
+
+def _measured(shown: list[_Shown], traced: _Traced | None) -> list[Row]:
+    rows = []
+    for name in METHODS:
+        energies = [
+            band_energy_ratio(
+                luminance(one.pictures[name]), luminance(one.pictures["truth"]), one.face
+            )
+            for one in shown
+        ]
+        rows.append(mean_row(f"high_band_in_picture/{name}", torch.cat(energies)[:, 0], "", None))
+    seconds = torch.tensor([one.seconds for one in shown])
+    rows.append(mean_row("seconds_a_picture", seconds, "s", "lower"))
+    if traced:
+        count = len(traced.pictures)
+        rows.append(Row("seconds_a_picture/mitsuba", None, traced.seconds, "s", "lower", count))
+    return rows
+
+
+def _figure(people: list[Found], shown: list[_Shown], traced: _Traced | None) -> Figure:
     columns = ["photograph", "shape", "linear model", "ours", "true skin"]
-    columns += ["ours, path traced"] if traced else []
-    kinds = [NEW_LIGHTS[row % len(NEW_LIGHTS)][0] for row in range(len(rows))]
-    return result, sheet(rows, kinds, columns=columns)
+    rows = []
+    for person, one in zip(people, shown, strict=True):
+        photograph = interpolate(person.photograph, size=one.clay.shape[2:], mode="area")
+        rows.append(torch.cat([photograph, one.clay, *one.pictures.values()]))
+    if traced:
+        columns.append("ours, path traced")
+        for row, picture in enumerate(traced.pictures):
+            rows[row] = torch.cat([rows[row], picture])
+    return sheet(rows, [one.light for one in shown], columns=columns)
 
 
 def _found(view: HeldOutViews, bench: Bench, plan: Plan, seed: int) -> Found:
@@ -147,13 +172,9 @@ def _face_pixels(model: MorphableModel, head: TexturedHead, camera: Camera) -> T
     return inside if inside.any() else drawn.mask
 
 
-def _square(image: Tensor, size: int) -> Tensor:
-    return interpolate(image, size=(size, size), mode="area")
-
-
 @dataclass(frozen=True, eq=False)
 class _Traced:
-    rows: list[Tensor]  # a picture (1, 3, P, P) each
+    pictures: list[Tensor]  # (1, 3, P, P) each, of the first people
     seconds: float  # a picture
 
 
