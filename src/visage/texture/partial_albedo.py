@@ -2,8 +2,8 @@
 
 The texels of the face window are looked up in the photograph; those that the head, a hand or the
 picture's border hides, that are seen at a grazing angle, or whose pixels are burnt out, are not
-visible. What is left is freed of its shading: by the fitted light, by what of it the head hides
-from itself, by a smooth rest of which the low-frequency albedo knows nothing, and of highlights.
+visible. What is left is freed of its shading: of the fitted light's, of a smooth rest that the
+low-frequency albedo cannot explain, and of highlights.
 """
 
 from __future__ import annotations
@@ -11,24 +11,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
-from torch.nn.functional import max_pool2d
+from torch.nn.functional import avg_pool2d, max_pool2d
 
 from visage.faces.camera import Camera
-from visage.faces.harmonics import shade
 from visage.faces.light import Light
 from visage.faces.reflectance import decode_srgb, encode_srgb
+from visage.texture.deshading import (
+    agreeing,
+    evened,
+    own_low_frequency,
+    relit,
+    shading_basis,
+    shading_of,
+)
 from visage.texture.errors import TextureError
 from visage.texture.head_surface import blurred
 from visage.texture.specular import specular_part, without_specular
-from visage.texture.transfer import hidden_transfer, shadowed
-from visage.texture.unwrapping import Unwrapping, model_of, unwrap
-from visage.texture.window import TexelMap, face_region, resized
+from visage.texture.unwrapping import Unwrapping, unwrap
+from visage.texture.window import face_region, resized
 
 __all__ = ["PartialAlbedo", "PartialAlbedoConfig", "PartialAlbedoError", "partial_albedo"]
 
 _LEAST = 1e-4  # linear light
-_SKIN = (0.45, 0.28, 0.20)  # linear albedo, about: what the light between nose and cheek meets
 
 
 class PartialAlbedoError(TextureError):
@@ -49,10 +55,16 @@ class PartialAlbedoConfig:
     dim: float = 0.12  # of the mean shading, below which little but ambient light arrives
     covered: float = 0.5  # of the mask, from which a pixel is skin
     margin: float = 0.006  # by which visible parts shrink: a border's pixels mix two things
-    shadows: bool = True  # whether the head hides light from itself
+    shadows: bool = (
+        False  # whether the head hides light from itself: right with the true light, and
+    )
+    # no gain with a fitted one, which has explained shadows by its harmonics already
+    bounced: float = 0.35  # of the light that the head hides, what the hiding skin sends on
+    relight: bool = True  # whether the light is found again, with all texels
+    relight_prior: float = 1e-3  # how firmly the fit's light is kept
     specular: bool = True  # whether highlights are reduced
-    slack: float = 0.06  # see `visage.texture.specular.specular_part`
-    even: float = 0.05  # standard deviation of the smooth rest of shading; 0 leaves the rest
+    slack: float = 0.03  # see `visage.texture.specular.specular_part`
+    even: float = 0.04  # standard deviation of the smooth rest of shading; 0 leaves the rest
 
 
 DEFAULT = PartialAlbedoConfig()
@@ -112,42 +124,25 @@ def partial_albedo(
     expected = None
     if albedo_known:
         expected = decode_srgb(resized(low_frequency.to(pixels), size))
-    shading = _shading(seen, vertices, camera, light, expected, config)
+    basis = shading_basis(seen.normals)
+    shading = shading_of(basis, light)
     visible = _visible(image, seen, shading, mask, config)
+    if albedo_known and config.relight:
+        light = relit(pixels, expected, basis, light, visible * seen.cosine, config.relight_prior)
+        shading = shading_of(basis, light)
     linear = pixels / shading
     if albedo_known:
-        linear = _agreeing(linear, expected, visible)
-        if config.even:
-            linear = _evened(linear, expected, visible, config.even * size)
+        linear = agreeing(linear, expected, visible)
+        expected = own_low_frequency(linear, expected, visible)
+    if config.even and albedo_known:
+        linear = evened(linear, expected, visible, config.even * size)
     if config.specular:
         linear = _matt(linear, expected, visible, config)
         if albedo_known:
-            linear = _agreeing(linear, expected, visible)
+            linear = agreeing(linear, expected, visible)
     shown = visible.bool()
     texture = torch.where(shown, encode_srgb(linear).clamp(0, 1), 0.5)
     return PartialAlbedo(texture, visible, _confidence(seen, visible, config))
-
-
-def _shading(
-    seen: Unwrapping,
-    vertices: Tensor,
-    camera: Camera,
-    light: Tensor,
-    expected: Tensor | None,
-    config: PartialAlbedoConfig,
-) -> Tensor:
-    """Light that arrives at texels (B, 3, S, S), at least a little."""
-    size = seen.normals.shape[-1]
-    shading = shade(seen.normals, light)
-    if config.shadows:
-        model = model_of(vertices)
-        hidden = hidden_transfer(model, vertices, camera.rotation())
-        texels = TexelMap.load(size, model)
-        skin = light.new_tensor([_SKIN]).expand(len(light), -1)
-        if expected is not None:
-            skin = expected.mean((2, 3))
-        shading = shadowed(shading, texels.interpolate(hidden), light, skin)
-    return shading.clamp(min=0.02 * float(shading.mean().clamp(min=_LEAST)))
 
 
 def _visible(
@@ -174,31 +169,22 @@ def _visible(
         min=1
     )
     visible = visible * (bright > config.dim * mean)
-    # What the region ends is no border of what is seen.
-    gone = region * (1 - visible)
-    reach = round(config.margin * size)
-    if reach:
-        gone = max_pool2d(gone, 2 * reach + 1, 1, reach)
-    return region * (1 - gone)
+    return region * _shrunk(visible, region, config.margin * size)
 
 
-def _agreeing(linear: Tensor, expected: Tensor, visible: Tensor) -> Tensor:
-    """Linear albedo with, in each channel, the same median over what is expected: 1."""
-    gains = []
-    for found, known, shown in zip(linear, expected, visible[:, 0].bool(), strict=True):
-        if not shown.any():
-            gains.append(found.new_ones(3))
-            continue
-        ratio = known[:, shown].clamp(min=_LEAST) / found[:, shown].clamp(min=_LEAST)
-        gains.append(ratio.median(1).values)
-    return linear * torch.stack(gains)[:, :, None, None]
+def _shrunk(visible: Tensor, region: Tensor, margin: float) -> Tensor:
+    """What is visible and farther than a margin, texels, from what of the face is not.
 
-
-def _evened(linear: Tensor, expected: Tensor, visible: Tensor, reach: float) -> Tensor:
-    """Divide out what, smoothly, differs from the low-frequency albedo."""
-    ratio = (linear.clamp(min=_LEAST) / expected.clamp(min=_LEAST)).log() * visible
-    rest = blurred(ratio, reach) / blurred(visible, reach).clamp(min=1e-3)
-    return linear * (-rest).exp()
+    Holes of single texels, where the mesh folds, are closed first. The region's own border is no
+    border of what is seen.
+    """
+    known = avg_pool2d(region, 5, 1, 2)
+    steady = avg_pool2d(visible * region, 5, 1, 2) > 0.5 * known
+    rows = []
+    for seen, inside in zip(steady[:, 0], region.expand_as(visible)[:, 0] > 0, strict=True):
+        kept = (seen | ~inside).cpu().numpy()
+        rows.append(torch.from_numpy(distance_transform_edt(kept) > margin + 0.5))
+    return torch.stack(rows)[:, None].to(visible)
 
 
 def _matt(
