@@ -62,7 +62,8 @@ def reproduce_truth(profile: Profile, seed: int) -> tuple[Result, Figure]:
         views[name] = held_out_views(plan.people, "test", plan.pixels, yaw, relief=False)
     true = views["front"].textures(plan.size)
     for name in VIEWS:
-        measured[name] = measure(views[name], true, bench, COMPARED, loose=plan.loose,
+        measured[name] = measure(views[name], true, bench, COMPARED, observe_truly,
+                                 loose=plan.loose,
                                  title=f"{name}, true fit")  # fmt: skip
     chips = face_chips(true, views["front"].identity)
     rows = [*_headline(measured, chips)]
@@ -127,7 +128,9 @@ def _fine(plan: TruthPlan) -> list[Row]:
     bench = Bench.load(plan.fine_size, plan.database, config)
     views = held_out_views(plan.fine, "test", plan.pixels, relief=False)
     true = views.textures(plan.fine_size)
-    found = measure(views, true, bench, ("convex", "pca"), heads=False, title="512 texels")
+    found = measure(
+        views, true, bench, ("convex", "pca"), observe_truly, heads=False, title="512 texels"
+    )
     return found.means("front", f"_{plan.fine_size}")
 
 
