@@ -21,6 +21,8 @@ class FitConfig:
     pixels: tuple[int, ...] = (1500, 3000, 6000)  # a level, at most: M is thinned out evenly. The
     # paper's GPU takes all; neighbours say much the same, and time grows with their number.
     landmark_unit: float = 150.0  # mm at the head; the paper does not say of what its pixels are
+    turned: float = 8.0  # times that unit where the head is turned by 33 degrees or more: there a
+    # detector's points look further to the front than the face does, by 5 to 10 degrees
     blur: float = 0.7  # of each level's pixels: bilinear sampling needs a smooth picture
     least: float = 0.01  # colour difference from which ‖·‖ is reweighted: 1/‖r‖ has a pole at 0
     oblique: float = 0.25  # cosine below which skin is not compared: outlines are unsure

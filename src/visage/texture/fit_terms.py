@@ -9,8 +9,10 @@ What the paper leaves open, and what is done here:
   what iteratively *reweighted* least squares is for. Colours are sRGB-encoded, in [0, 1].
 - E_lan is in pixels of a picture whose size is not said. Here a unit is 150 mm at the head, about
   a face, so that neither resolution nor crop matters. A detector's points have a
-  bias, known from training people, which is taken off. Beyond 33 degrees of yaw the far contour's
-  points, which a detector sets on the outline, are left out of F.
+  bias, known from training people, which is taken off, and their errors hang together, so that
+  differences are whitened by their covariance (scaled to their mean variance). Beyond 33 degrees of
+  yaw the jaw's points, which a detector sets anywhere on the outline, are left out of F, and the
+  others count less.
 - M are the pixels that show the face's front and that the mask leaves. A pixel's place on the
   skin is held while the face moves under it, so that derivatives are the picture's.
 - E_reg takes the expressions' mean and covariance (facial actions do not vary round zero, nor
@@ -44,7 +46,9 @@ DARKEST = 0.02
 DISTANCE_STD = 0.42
 """Of the logarithm of the distance: evenly drawn between 700 and 3,000 mm."""
 
-_FAR = 0.58  # radians of yaw, beyond which the far contour is no longer the jaw's
+_FAR = 0.58  # radians of yaw, beyond which dlib's contour is centimetres off, on either side
+_SLIGHT = 0.35  # radians of yaw, up to which it is to be trusted
+_JAW = [*range(8), *range(9, 17)]  # without the chin's tip
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +156,7 @@ class Energy:
         yaw = unknowns.camera.angles[:, 1]
         counted = torch.ones(68, dtype=torch.bool, device=vertices.device)
         if yaw.abs() > _FAR:
-            counted[9:17] = bool(yaw < 0)
-            counted[:8] = bool(yaw > 0)
+            counted[_JAW] = False
         oblique = self.config.oblique
         points = seen_points(self.surface, unknowns.camera, vertices, level, count, oblique)
         chosen = self.surface.model.landmark_vertices(yaw)[0]
@@ -172,7 +175,10 @@ class Energy:
         turn = self.landmarks.new_tensor([[cosine, -sine], [-sine, -cosine]])  # its own inverse
         targets = self.landmarks - scale * statistics.mean.to(turn) @ turn.T
         whiten = _whitening(statistics.covariance, both).to(turn)
-        weigh = (whiten.view(136, 68, 2) @ turn).flatten(1) / self.unit
+        # Detectors see turned heads less turned than they are.
+        doubt = min(max(float(camera.angles[0, 1].abs()) - _SLIGHT, 0) / (_FAR - _SLIGHT), 1)
+        length = self.unit * (1 + (self.config.turned - 1) * doubt)
+        weigh = (whiten.view(136, 68, 2) @ turn).flatten(1) / length
         return targets, weigh
 
 
