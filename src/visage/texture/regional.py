@@ -24,17 +24,15 @@ from visage.texture.backbones import Backbone
 from visage.texture.errors import BackboneError
 from visage.texture.window import TexelMap, face_region
 
-REGIONS = ("eyes", "lips", "beard", "skin", "outline")
-"""Brows and lids; lips; where a beard would grow; the rest of the face; where features see the edge
+REGIONS = ("brows", "lids", "lips", "beard", "skin", "outline")
+"""Brows; lids; lips; where a beard would grow; the rest of the face; where features see the edge
 of the mask round it."""
 
-_SPREAD = {"eyes": 0.03, "lips": 0.03, "beard": 0.0}
+_SPREAD = {"brows": 0.02, "lids": 0.02, "lips": 0.03, "beard": 0.0}
 _SOFT = 0.012
 _OUTLINE = 0.02
 # Shares of the window's side: how far a region reaches beyond its vertices, so that features which
 # look at them lie inside; over how much neighbours fade; how wide the outline is.
-
-_SOURCES = {"eyes": ("brows", "lids"), "lips": ("lips",), "beard": ("beard",)}
 
 
 class Regional(nn.Module):
@@ -89,10 +87,9 @@ def region_masks(size: int) -> dict[str, Tensor]:
     model = MorphableModel.load()
     texels = TexelMap.load(size, model)
     masks, left = {}, torch.ones(1, 1, size, size)
-    for name, sources in _SOURCES.items():
-        shares = torch.stack([model.regions[source] for source in sources]).float().amax(0)
-        here = texels.interpolate(shares[None, :, None]).clamp(0, 1)
-        masks[name] = left * _blurred(_dilated(here, round(_SPREAD[name] * size)), _SOFT * size)
+    for name, spread in _SPREAD.items():
+        here = texels.interpolate(model.regions[name].float()[None, :, None]).clamp(0, 1)
+        masks[name] = left * _blurred(_dilated(here, round(spread * size)), _SOFT * size)
         left = left - masks[name]
     masks["skin"] = left
     reach = round(_OUTLINE * size)
