@@ -57,7 +57,7 @@ class Plan:
     samples: int  # a pixel, of Mitsuba's
 
 
-PLANS = {"fast": Plan(1, 64, 4, 5, 96, 0, 0, 8), "full": Plan(4, 512, 256, 100, 384, 1, 2, 96)}
+PLANS = {"fast": Plan(1, 64, 4, 5, 96, 0, 0, 8), "full": Plan(3, 256, 256, 150, 384, 1, 2, 96)}
 
 
 @dataclass(frozen=True, eq=False)
