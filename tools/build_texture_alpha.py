@@ -18,6 +18,8 @@ from tools.texture_tiles import kept, skins
 from visage.explore.alpha_layers_explorer import ALPHAS, SHEET
 from visage.explore.texture_sheets import TextureSheet, face_box, write_sheet
 from visage.texture.backbones import Backbone, load_backbone
+from visage.texture.database import TextureDatabase
+from visage.texture.grain import detail_strength
 from visage.texture.gram import grams
 from visage.texture.measures import BANDS, band_energy_ratio
 from visage.texture.synthesis import SynthesisConfig, synthesise
@@ -30,14 +32,20 @@ STEPS = 80
 QUALITY = 90
 
 
+def depths(backbone: Backbone) -> list[str]:
+    """The network's layers among `gram_layers`, each once however many regions it has."""
+    return list(dict.fromkeys(name.partition("@")[0] for name in backbone.gram_layers))
+
+
 def synthesised(backbone: Backbone, low: Tensor, truth: Tensor, alpha: float, layers: int,
                 steps: int) -> Tensor:  # fmt: skip
     """Luminance (1, 1, S, S) with the truth's correlations in the first layers."""
-    chosen = backbone.gram_layers[:layers]
+    first = depths(backbone)[:layers]
+    chosen = [name for name in backbone.gram_layers if name.partition("@")[0] in first]
     wanted = grams(backbone, luminance(truth), face_region(truth.shape[-1]), chosen)
     config = replace(SynthesisConfig(), alpha=alpha, iterations=steps)
-    made = synthesise(low, wanted, backbone, config, progress=False)
-    return made.luminance
+    strength = detail_strength(TextureDatabase.of(truth), torch.ones(1))
+    return synthesise(low, wanted, backbone, config, strength=strength, progress=False).luminance
 
 
 def main() -> None:
@@ -51,19 +59,12 @@ def main() -> None:
     backbone, size = load_backbone(), given.size
     truth, low = skins("validation", (given.person,), size)
     region, box = face_region(size), face_box(size)
-    layers = range(1, len(backbone.gram_layers) + 1)
+    layers = range(1, len(depths(backbone)) + 1)
     cells = [(alpha, count) for alpha in ALPHAS for count in layers]
+    plan = (backbone.key, backbone.gram_layers, vars(given), SynthesisConfig())
     made = [
         kept(
-            (
-                "alpha",
-                backbone.key,
-                backbone.gram_layers,
-                vars(given),
-                SynthesisConfig(),
-                alpha,
-                count,
-            ),
+            ("alpha", *plan, alpha, count),
             lambda a=alpha, n=count: synthesised(backbone, low, truth, a, n, given.steps),
         )
         for alpha, count in tqdm(cells)
@@ -77,7 +78,7 @@ def main() -> None:
     cut = (..., *box)
     words = {
         "alphas": list(ALPHAS),
-        "layers": list(backbone.gram_layers),
+        "layers": depths(backbone),
         "bands": list(BANDS),
         "energies": energies.unflatten(0, (len(ALPHAS), -1)),
         "low": band_energy_ratio(start, luminance(truth), region)[0],

@@ -19,6 +19,8 @@ from tools.texture_tiles import kept, skins
 from visage.explore.simplex_explorer import BEYOND, SHEET, STEPS, lattice_weights
 from visage.explore.texture_sheets import TextureSheet, face_box, write_sheet
 from visage.texture.backbones import load_backbone
+from visage.texture.database import TextureDatabase
+from visage.texture.grain import detail_strength
 from visage.texture.gram import Grams, grams
 from visage.texture.synthesis import SynthesisConfig, synthesise
 from visage.texture.window import face_region
@@ -26,20 +28,9 @@ from visage.texture.yiq import luminance
 
 PEOPLE = ((21, "Freckles"), (4, "Stubble"), (7, "Smooth skin"))  # of the validation split
 SIZE = 256
-FIRST, NEXT = 100, 50  # steps of L-BFGS: in the middle, and from a neighbour
+ITERATIONS = 80  # of L-BFGS
 COLUMNS = 7
 QUALITY = 88
-
-
-def walk(weights: Tensor) -> list[tuple[int, int | None]]:
-    """The lattice from its middle outwards: each point, and the done one that is nearest to it."""
-    left = weights.norm(dim=1).argsort(stable=True).tolist()  # the middle has the shortest weights
-    order: list[tuple[int, int | None]] = []
-    for point in left:
-        done = [one for one, _ in order]
-        apart = (weights[done] - weights[point]).norm(dim=1)
-        order.append((point, done[int(apart.argmin())] if done else None))
-    return order
 
 
 def negative_share(blend: Grams) -> float:
@@ -67,22 +58,21 @@ def main() -> None:
         for w in weights
     ]
     lows = torch.einsum("nk,kchw->nchw", weights, low).clamp(0, 1)
-    plan = (backbone.key, backbone.gram_layers, vars(given), SynthesisConfig(), FIRST, NEXT)
-    made: dict[int, Tensor] = {}
-    for point, nearest in tqdm(walk(weights)):
+    config = replace(SynthesisConfig(), iterations=ITERATIONS)
+    skin = TextureDatabase.of(truth)
+    plan = (backbone.key, backbone.gram_layers, vars(given), config)
+    made = []
+    for point, weight in enumerate(tqdm(weights)):
 
-        def from_neighbour(point=point, nearest=nearest) -> Tensor:
-            low, start = lows[[point]], None
-            if nearest is not None:  # its detail, on this point's low frequencies
-                start = luminance(low) + made[nearest] - luminance(lows[[nearest]])
-            config = replace(SynthesisConfig(), iterations=FIRST if nearest is None else NEXT)
+        def synthesised(point=point, weight=weight) -> Tensor:
+            strength = detail_strength(skin, weight)
             return synthesise(
-                low, blends[point], backbone, config, start=start, progress=False
+                lows[[point]], blends[point], backbone, config, strength=strength, progress=False
             ).luminance
 
-        made[point] = kept(("simplex", *plan, point), from_neighbour)
+        made.append(kept(("simplex", *plan, point), synthesised))
     box = face_box(size)
-    lattice = torch.cat([made[point] for point in range(len(weights))])[:, 0]
+    lattice = torch.cat(made)[:, 0]
     blank = lattice.new_full((COLUMNS - 3, size, size), 0.5)
     more = lattice.new_full((-len(lattice) % COLUMNS, size, size), 0.5)
     tiles = torch.cat([luminance(truth)[:, 0], blank, lattice, more]).unflatten(0, (-1, COLUMNS))

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch.nn.functional import interpolate
 
-from tools.build_texture_simplex import negative_share, walk
+from tools.build_texture_simplex import negative_share
 from visage.explore import texture_sheets
 from visage.explore.alpha_layers_explorer import AlphaLayersExplorer
 from visage.explore.inversion_data import ExplorerDataError
@@ -211,20 +211,6 @@ def test_a_point_beyond_the_lattice_is_brought_to_its_edge(run_js):
     assert found.min() >= -1 / 3 - 1e-5
     torch.testing.assert_close(found[1], torch.tensor(cases[1]))
     torch.testing.assert_close(found[0], torch.tensor([5 / 3, -1 / 3, -1 / 3]))
-
-
-def test_the_lattice_is_walked_from_its_middle_to_neighbours():
-    weights = lattice_weights()
-    order = walk(weights)
-    assert sorted(point for point, _ in order) == list(range(len(weights)))
-    first, none = order[0]
-    assert none is None
-    assert (weights[first] - 1 / 3).abs().max() < 1e-5
-    done = {first}
-    for point, nearest in order[1:]:
-        assert nearest in done
-        assert (weights[point] - weights[nearest]).norm() < 1.01 * 2**0.5 / STEPS
-        done.add(point)
 
 
 def test_a_negative_eigenvalue_is_told_as_a_share():

@@ -98,7 +98,7 @@ function render({ model, el }) {
   }
 
   function wordsOn(row, column, [fine]) {
-    if (row < 0) return "α = 0: nobody asks for detail. The low-frequency albedo keeps its features, and stays as it is.";
+    if (row < 0) return "α = 0: nobody asks for detail. This is the low-frequency albedo by itself.";
     const amount = fine < 0.5 ? "Much of the fine detail is still missing" : fine > 1.15 ? "There is more fine detail than in the truth" : fine < 0.85 ? "Some fine detail is missing" : "As much fine detail as in the truth, to 15%";
     return `${amount}${column + 1 < told.layers.length ? `; ${told.layers.length - column - 1} ${told.layers.length - column - 1 === 1 ? "layer has" : "layers have"} no say` : ""}.`;
   }
