@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from visage.ledger import Experiment, Profile, Result, Row
 from visage.measured import mean_row
 from visage.sheet import sheet
+from visage.texture.layers_reproduce import depths
 from visage.texture.methods import Bench
 from visage.texture.study import part_result
 from visage.texture.synthesis import SynthesisConfig
@@ -45,7 +46,7 @@ def reproduce_fig6(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "texture/fig6",
         "The weight α balances low frequencies and detail; α = 2000 preserves the details.",
         f"{plan.sentence()} Features: {', '.join(bench.backbone.feature_layers)} of the "
-        f"low-frequency albedo; correlations: {', '.join(bench.grams.layers)} of "
+        f"low-frequency albedo; correlations: {', '.join(depths(bench.grams.layers))} of "
         f"{bench.backbone.name}. Each layer's squared norm is divided by its target's, so that α "
         "does not depend on the network's scale; the paper's plain sums do. gram_error and "
         "feature_error: mean over layers of the relative error ‖X - X̂‖ / ‖X̂‖ that is left. "

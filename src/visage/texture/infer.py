@@ -24,6 +24,7 @@ from visage.texture.analysis import AnalysisConfig, InferredGrams, infer_grams
 from visage.texture.backbones import load_backbone
 from visage.texture.database import COUNT, TextureDatabase
 from visage.texture.errors import TextureError
+from visage.texture.grain import detail_strength
 from visage.texture.gram_database import GramDatabase
 from visage.texture.low_frequency import LowFrequencyAlbedo
 from visage.texture.model_fit import FitConfig, ModelFit, fit_model
@@ -127,6 +128,7 @@ def infer_texture(
     )  # fmt: skip
     made = synthesise(
         sight.low_frequency, found.full, database.backbone, config.synthesis,
+        strength=detail_strength(database.database, found.weights),
         preview=preview, resume=resume, progress=progress,
     )  # fmt: skip
     return InferredTexture(

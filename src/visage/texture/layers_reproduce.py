@@ -36,11 +36,12 @@ def reproduce_fig8(profile: Profile, seed: int) -> tuple[Result, Figure]:
         rows += _rows(name, torch.cat(made), torch.cat([case.true for case in people]), bench)
         if name.startswith(_SHOWN) or name == "all":
             shown.append(made[0])
-    count = len(bench.grams.layers)
+    bases = depths(bench.grams.layers)
+    count = len(bases)
     result = part_result(
         "texture/fig8",
         "With fewer layers the synthesised textures become blurrier.",
-        f"{plan.sentence()} Layers of {bench.backbone.name}: {', '.join(bench.grams.layers)}. "
+        f"{plan.sentence()} Layers of {bench.backbone.name}: {', '.join(bases)}. "
         "from_finest_n: the first n, from_deepest_n: the last n; no features are matched, so that "
         "detail comes from correlations alone. gram_distance: mean over all layers of the relative "
         "distance from the truth's Gram matrices. The figure adds layers from the deepest on. The "
@@ -53,18 +54,34 @@ def reproduce_fig8(profile: Profile, seed: int) -> tuple[Result, Figure]:
 
 
 def choices(layers: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Which layers are tried, by name.
+    """Which layers are tried, by name; a layer's regions (``relu1_1@lips``) stay together.
 
-    >>> choices(("a", "b", "c"))
-    {'from_deepest_1': ('c',), 'from_deepest_2': ('b', 'c'), 'all': ('a', 'b', 'c'), \
-'from_finest_1': ('a',), 'from_finest_2': ('a', 'b')}
+    >>> for name, chosen in choices(("a@lips", "a@skin", "b")).items():
+    ...     print(name, *chosen)
+    from_deepest_1 b
+    all a@lips a@skin b
+    from_finest_1 a@lips a@skin
     """
-    some = range(1, len(layers))
-    return {
-        **{f"from_deepest_{n}": layers[-n:] for n in some},
-        "all": layers,
-        **{f"from_finest_{n}": layers[:n] for n in some},
+    bases = depths(layers)
+    some = range(1, len(bases))
+    chosen = {
+        **{f"from_deepest_{n}": bases[-n:] for n in some},
+        "all": bases,
+        **{f"from_finest_{n}": bases[:n] for n in some},
     }
+    return {
+        name: tuple(layer for layer in layers if layer.partition("@")[0] in kept)
+        for name, kept in chosen.items()
+    }
+
+
+def depths(layers: tuple[str, ...]) -> tuple[str, ...]:
+    """The network's own layers among them, in order.
+
+    >>> depths(("a@lips", "a@skin", "b"))
+    ('a', 'b')
+    """
+    return tuple(dict.fromkeys(layer.partition("@")[0] for layer in layers))
 
 
 def _rows(name: str, made, true, bench: Bench) -> list[Row]:

@@ -46,7 +46,8 @@ class SynthesisConfig:
     noise: float = (
         0.025  # of luminance, standard deviation of the pink noise that detail grows from
     )
-    seed: int = 0  # of the noise
+    share: float = 0.7  # of known detail (`strength`) that the grain has: the rest grows
+    seed: int = 0  # of the grain
     first_step: float = 0.01  # of luminance, largest change in the first step
     save_every: int = 50  # steps between two writes of the resume file
 
@@ -80,6 +81,7 @@ def synthesise(
     features: Mapping[str, Tensor] | None = None,
     region: Tensor | None = None,
     start: Tensor | None = None,
+    strength: Tensor | None = None,
     preview: Preview | None = None,
     resume: str | Path | None = None,
     progress: bool = True,
@@ -99,6 +101,9 @@ def synthesise(
         region: (1, 1, S, S), 1 where there is skin; the face's if None.
         start: luminance (1, 1, S, S) to begin from; that of `low_frequency` and faint
             grain if None.
+        strength: (1, 1, S, S), standard deviation of detail at each texel, such as
+            `visage.texture.grain.detail_strength` gives it, in whose proportion the grain is; the
+            config's noise everywhere if None.
         preview: called after each step.
         resume: a file from which an interrupted run goes on, written every `save_every` steps and
             at the end.
@@ -116,7 +121,8 @@ def synthesise(
         )
     energy = _energy(base, grams, backbone, config, features, region)
     if start is None:
-        start = base + config.noise * grain(base.shape[-1], config.seed).to(base)
+        level = config.noise if strength is None else config.share * strength.to(base)
+        start = base + level * grain(base.shape[-1], config.seed).to(base)
     initial = torch.where(region > 0, start.to(base), base)
 
     def function(point: Tensor):

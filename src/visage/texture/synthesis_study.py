@@ -10,6 +10,7 @@ from torch import Tensor
 
 from visage.ledger import Row
 from visage.measured import mean_row
+from visage.texture.grain import detail_strength
 from visage.texture.gram import Grams
 from visage.texture.held_out import held_out_views
 from visage.texture.measures import BANDS, band_energy_ratio, ssim
@@ -51,11 +52,17 @@ class Case:
     seen: Observation
     grams: Grams  # Ĝ, inferred
     true: Tensor  # (1, 3, S, S)
+    strength: Tensor | None = None  # (1, 1, S, S), of the detail of the same blend
 
     def synthesised(self, bench: Bench, config: SynthesisConfig) -> Synthesis:
         """The texture with these settings."""
         return synthesise(
-            self.seen.low_frequency, self.grams, bench.backbone, config, progress=False
+            self.seen.low_frequency,
+            self.grams,
+            bench.backbone,
+            config,
+            strength=self.strength,
+            progress=False,
         )
 
 
@@ -64,8 +71,10 @@ def cases(plan: StudyPlan, bench: Bench) -> list[Case]:
     views, found = held_out_views(plan.views), []
     for row in range(len(views)):
         seen = observe_truly(views, row, plan.size)
-        grams = bench.grams.full(bench.weights(seen, ("convex",))["convex"])
-        found.append(Case(seen, grams, views[[row]].textures(plan.size)))
+        weights = bench.weights(seen, ("convex",))["convex"]
+        strength = detail_strength(bench.database, weights)
+        true = views[[row]].textures(plan.size)
+        found.append(Case(seen, bench.grams.full(weights), true, strength))
     return found
 
 
