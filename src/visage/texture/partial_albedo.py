@@ -28,7 +28,7 @@ from visage.texture.deshading import (
 )
 from visage.texture.errors import TextureError
 from visage.texture.head_surface import blurred
-from visage.texture.specular import specular_part, without_specular
+from visage.texture.specular import specular_part, to_suv, without_specular
 from visage.texture.unwrapping import Unwrapping, unwrap
 from visage.texture.window import face_region, resized
 
@@ -63,6 +63,7 @@ class PartialAlbedoConfig:
     relight: bool = True  # whether the light is found again, with all texels
     relight_prior: float = 1e-3  # how firmly the fit's light is kept
     specular: bool = True  # whether highlights are reduced
+    glossy: float = 0.3  # of S, above which a highlight leaves nothing of the skin's own colour
     slack: float = 0.03  # see `visage.texture.specular.specular_part`
     even: float = 0.04  # standard deviation of the smooth rest of shading; 0 leaves the rest
 
@@ -137,7 +138,7 @@ def partial_albedo(
     if config.even and albedo_known:
         linear = evened(linear, expected, visible, config.even * size)
     if config.specular:
-        linear = _matt(linear, expected, visible, config)
+        linear, visible = _matt(linear, expected, visible, config)
         if albedo_known:
             linear = agreeing(linear, expected, visible)
     shown = visible.bool()
@@ -189,8 +190,11 @@ def _shrunk(visible: Tensor, region: Tensor, margin: float) -> Tensor:
 
 def _matt(
     linear: Tensor, expected: Tensor | None, visible: Tensor, config: PartialAlbedoConfig
-) -> Tensor:
-    """Albedo without the peak of S. Shading has been divided out: what shines has become white."""
+) -> tuple[Tensor, Tensor]:
+    """Albedo without the peak of S, and what is still to be believed.
+
+    Shading has been divided out: what shines has become white.
+    """
     if expected is None:
         mean = (linear * visible).sum((2, 3), keepdim=True)
         mean = mean / visible.sum((2, 3), keepdim=True).clamp(min=1)
@@ -198,7 +202,8 @@ def _matt(
     white = linear.new_ones(len(linear), 3)
     peak = specular_part(linear, visible, white, expected, slack=config.slack,
                          reach=0.004 * linear.shape[-1])  # fmt: skip
-    return without_specular(linear, peak, white)
+    whole = to_suv(linear, white)[:, :1]
+    return without_specular(linear, peak, white), visible * (peak <= config.glossy * whole)
 
 
 def _confidence(seen: Unwrapping, visible: Tensor, config: PartialAlbedoConfig) -> Tensor:
