@@ -150,3 +150,14 @@ def test_what_does_not_fit_is_refused(scene, name):
     with pytest.raises(PartialAlbedoError, match="expected"):
         partial_albedo(given["image"], vertices, camera, given["light"], SIZE, given["mask"],
                        given["low_frequency"])  # fmt: skip
+
+
+def test_islands_are_left_out(scene):
+    image, vertices, camera, light, _ = scene
+    mask = torch.zeros(1, 1, PIXELS, PIXELS)
+    mask[..., 90:150, 100:160] = 1
+    alone = partial_albedo(image, vertices, camera, light, SIZE, mask)
+    mask[..., 160:167, 120:127] = 1
+    beside = partial_albedo(image, vertices, camera, light, SIZE, mask)
+    assert alone.visible.sum() > 0
+    assert torch.equal(alone.visible, beside.visible)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, label
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
@@ -35,6 +36,7 @@ from visage.texture.window import face_region, resized
 __all__ = ["PartialAlbedo", "PartialAlbedoConfig", "PartialAlbedoError", "partial_albedo"]
 
 _LEAST = 1e-4  # linear light
+_ISLAND = 0.004  # of the face, below which a visible part is left out
 
 
 class PartialAlbedoError(TextureError):
@@ -184,8 +186,15 @@ def _shrunk(visible: Tensor, region: Tensor, margin: float) -> Tensor:
     rows = []
     for seen, inside in zip(steady[:, 0], region.expand_as(visible)[:, 0] > 0, strict=True):
         kept = (seen | ~inside).cpu().numpy()
-        rows.append(torch.from_numpy(distance_transform_edt(kept) > margin + 0.5))
+        deep = (distance_transform_edt(kept) > margin + 0.5) & inside.cpu().numpy()
+        rows.append(torch.from_numpy(_without_islands(deep, _ISLAND * float(inside.sum()))))
     return torch.stack(rows)[:, None].to(visible)
+
+
+def _without_islands(mask: np.ndarray, least: float) -> np.ndarray:
+    """A mask (S, S) without its connected parts of fewer texels: slivers behind a nose."""
+    parts, _ = label(mask)
+    return mask & (np.bincount(parts.ravel()) >= least)[parts]
 
 
 def _matt(
