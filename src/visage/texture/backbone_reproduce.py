@@ -19,6 +19,7 @@ from visage.photos.downloads import DOWNLOADS, cache_folder
 from visage.sheet import sheet
 from visage.texture.backbones import Backbone, load_backbone
 from visage.texture.methods import Bench
+from visage.texture.regional import Regional
 from visage.texture.study import part_result
 from visage.texture.synthesis import SynthesisConfig
 from visage.texture.synthesis_study import Case, StudyPlan, cases, detail_rows, loupe_rows
@@ -41,7 +42,7 @@ class Trial:
 def reproduce_fig14(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """The same people through every network that is there."""
     start, plan = time.perf_counter(), PLANS[profile]
-    trials = {name: _trial(load(), plan) for name, load in networks(profile).items()}
+    trials = {name: _trial(Regional(load()), plan) for name, load in networks(profile).items()}
     rows = [row for name, trial in trials.items() for row in _rows(name, trial)]
     missing = [name for name in ("vgg19", "squeezenet") if name not in trials]
     absent = f" Not there when this was run: {', '.join(missing)}." if missing else ""
@@ -50,8 +51,8 @@ def reproduce_fig14(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "Deeper networks give fewer artefacts: CaffeNet's textures are blocky, VGG-16's slightly "
         "noisy at boundaries, VGG-19's the best.",
         f"{plan.sentence()} No features are matched. Correlations: each network's own choice of "
-        "layers, on luminance, average pooling unless its name says max; first layers that step "
-        "over texels look at each. seconds_per_evaluation: of energy and gradient, with as many "
+        "layers, region by region, on luminance, average pooling unless its name says max; first "
+        "layers that step over texels look at each. seconds_per_evaluation: of energy and gradient, with as many "
         f"threads as torch takes ({torch.get_num_threads()}).{absent} The paper's networks are "
         "trained on ImageNet; it shows pictures, without numbers.",
         profile=profile, seed=seed, start=start, rows=rows,

@@ -29,6 +29,7 @@ from visage.texture.gram_database import GramDatabase
 from visage.texture.low_frequency import LowFrequencyAlbedo
 from visage.texture.model_fit import FitConfig, ModelFit, fit_model
 from visage.texture.partial_albedo import PartialAlbedo, PartialAlbedoConfig, partial_albedo
+from visage.texture.regional import Regional
 from visage.texture.segmentation import segment
 from visage.texture.synthesis import Preview, Synthesis, SynthesisConfig, synthesise
 from visage.texture.window import TexelMap, face_region
@@ -212,7 +213,7 @@ def albedo_of(
 @lru_cache(maxsize=2)
 def _database(size: int, people: int, progress: bool) -> GramDatabase:
     textures = TextureDatabase.load(size, people, progress=progress)
-    return GramDatabase.of(load_backbone(), textures, progress=progress)
+    return GramDatabase.of(Regional(load_backbone()), textures, progress=progress)
 
 
 def default_database(

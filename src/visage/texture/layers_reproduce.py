@@ -44,7 +44,7 @@ def reproduce_fig8(profile: Profile, seed: int) -> tuple[Result, Figure]:
         f"{plan.sentence()} Layers of {bench.backbone.name}: {', '.join(bases)}. "
         "from_finest_n: the first n, from_deepest_n: the last n; no features are matched, so that "
         "detail comes from correlations alone. gram_distance: mean over all layers of the relative "
-        "distance from the truth's Gram matrices. The figure adds layers from the deepest on. The "
+        "distance from the truth's Gram matrices of the whole face. The figure adds layers from the deepest on. The "
         "paper shows pictures, without numbers.",
         profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
@@ -86,9 +86,7 @@ def depths(layers: tuple[str, ...]) -> tuple[str, ...]:
 
 def _rows(name: str, made, true, bench: Bench) -> list[Row]:
     judged = luminance(made), luminance(true), face_region(made.shape[-1])
-    distance = mean_row(
-        f"gram_distance/{name}", gram_distance(bench.backbone, *judged), "", "lower"
-    )
+    distance = mean_row(f"gram_distance/{name}", gram_distance(bench.judge, *judged), "", "lower")
     return [distance, *detail_rows(made, true, f"/{name}")]
 
 

@@ -17,6 +17,7 @@ from visage.texture.database import TextureDatabase
 from visage.texture.gram import Grams, grams
 from visage.texture.gram_database import GramDatabase
 from visage.texture.low_frequency import LowFrequencyAlbedo
+from visage.texture.regional import Regional
 from visage.texture.skins import face_textures
 from visage.texture.study import part_result
 from visage.texture.synthesis import SynthesisConfig, synthesise
@@ -65,8 +66,8 @@ def reproduce_timing(profile: Profile, seed: int) -> Result:
         "correlation_seconds: masked correlations of the whole database and the query and their "
         "inner products. weights_seconds: the convex weights from these. synthesis_512_seconds: "
         f"{plan.iterations} iterations of L-BFGS at {plan.size} texels, with the default network, "
-        f"layers and settings; synthesis_512_seconds_per_1000: as many as the paper's, at the same "
-        f"pace. Rows _gpu, where there is one: {plan.large_iterations} iterations at {plan.large} "
+        "regions, layers and settings; synthesis_512_seconds_per_1000: as many as the paper's, at "
+        f"the same pace. Rows _gpu, where there is one: {plan.large_iterations} iterations at {plan.large} "
         "texels. The paper's resolution is not stated, and its network, VGG-19, is 16 times as "
         "large as the default here.",
         profile=profile, seed=seed, start=start, rows=rows,
@@ -86,7 +87,7 @@ def _threads(count: int) -> Iterator[None]:
 
 def _analysis_rows(true: Tensor, plan: TimingPlan) -> list[Row]:
     people = TextureDatabase.load(plan.size, plan.people)
-    database = GramDatabase.of(load_backbone(), people)
+    database = GramDatabase.of(Regional(load_backbone()), people)
     visible = face_region(plan.size).clone()
     visible[..., : plan.size // 2] = 0
     start = time.perf_counter()
@@ -101,7 +102,7 @@ def _analysis_rows(true: Tensor, plan: TimingPlan) -> list[Row]:
 
 
 def _synthesis_rows(true: Tensor, plan: TimingPlan) -> list[Row]:
-    backbone = load_backbone()
+    backbone = Regional(load_backbone())
     low, targets = _targets(true, backbone)
     config = SynthesisConfig(iterations=plan.iterations)
     start = time.perf_counter()
@@ -118,7 +119,7 @@ def _synthesis_rows(true: Tensor, plan: TimingPlan) -> list[Row]:
 def _large_rows(plan: TimingPlan) -> list[Row]:
     """1024 texels and 1000 iterations on a GPU."""
     true = face_textures("test", [0], plan.large).cuda()
-    backbone = load_backbone().cuda()
+    backbone = Regional(load_backbone()).cuda()
     low, targets = _targets(true, backbone)
     config = SynthesisConfig(iterations=plan.large_iterations)
     region = face_region(plan.large).cuda()
