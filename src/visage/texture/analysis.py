@@ -127,6 +127,8 @@ def layer_shares(comparison: Comparison, share: Share) -> Tensor:
     ``plain``: 1, the paper's sum as printed. ``size``: 1 / mean ‖G_k‖², so that relative errors
     are added. ``spread``: 1 / mean ‖G_k - Ḡ‖² over the database, so that a layer counts by how
     well it tells people apart, whatever the scale of its features; 1 where all people are alike.
+    With the last two, a layer of which the mask leaves little, as of a region that is turned away,
+    counts by the square of what it leaves.
 
     Raises:
         GramError: there is no such share.
@@ -135,10 +137,11 @@ def layer_shares(comparison: Comparison, share: Share) -> Tensor:
     square = normals.diagonal(dim1=1, dim2=2).mean(1)
     if share == "plain":
         return torch.ones_like(square)
+    seen = torch.ones_like(square) if comparison.seen is None else comparison.seen.square()
     if share == "size":
-        return 1 / square.clamp_min(1e-300)
+        return seen / square.clamp_min(1e-300)
     if share != "spread":
         raise GramError(f"no share {share!r}; choose among {', '.join(SHARES)}")
     spread = square - normals.mean((1, 2))
     alike = spread <= 1e-12 * square
-    return torch.where(alike, torch.ones_like(spread), 1 / spread.clamp_min(1e-300))
+    return seen * torch.where(alike, torch.ones_like(spread), 1 / spread.clamp_min(1e-300))

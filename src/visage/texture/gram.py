@@ -7,6 +7,7 @@ wherever they do it. With F (N × M) a layer's N maps of M pixels, G = F Fᵀ / 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -128,9 +129,15 @@ def unpacked(vectors: Tensor) -> Tensor:
 
 
 def _triangle(matrices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    rows, columns = torch.triu_indices(*matrices.shape[1:], device=matrices.device)
+    rows, columns = _indices(matrices.shape[-1], matrices.device)
     scale = torch.where(rows == columns, 1.0, 2.0**0.5).to(matrices)
     return rows, columns, scale
+
+
+@lru_cache(maxsize=16)
+def _indices(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    rows, columns = torch.triu_indices(size, size, device=device)
+    return rows, columns
 
 
 def frobenius(made: Mapping[str, Tensor], true: Mapping[str, Tensor]) -> Grams:

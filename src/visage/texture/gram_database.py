@@ -46,6 +46,7 @@ class Comparison:
     normals: Tensor  # (L, K, K) float64, AᵀA
     rights: Tensor  # (L, K) float64, Aᵀb
     squares: Tensor  # (L,) float64, bᵀb
+    seen: Tensor | None = None  # (L,) in [0, 1], how much of a layer the mask leaves; all if None
 
     def of_first(self, count: int) -> Comparison:
         """With the database's first textures only, as figure 4 counts them.
@@ -66,7 +67,7 @@ class Comparison:
         if not len(chosen) or chosen.min() < 0 or chosen.max() >= count:
             raise GramError(f"textures {list(indices)[:8]} of {count}; choose some of them")
         normals = self.normals[:, chosen][:, :, chosen]
-        return Comparison(self.layers, normals, self.rights[:, chosen], self.squares)
+        return Comparison(self.layers, normals, self.rights[:, chosen], self.squares, self.seen)
 
 
 def coarsened(textures: Tensor, pixels: float) -> Tensor:
@@ -247,9 +248,15 @@ class GramDatabase:
             rights.append(right)
             squares.append(query[start : start + size].square().sum().cpu())
             start += size
-        return Comparison(
-            self.layers, torch.stack(normals), torch.stack(rights), torch.stack(squares)
-        )
+        normal = torch.stack(normals)
+        masked = normal.diagonal(dim1=1, dim2=2).mean(1)
+        seen = (masked / self._mean_squares().clamp_min(1e-300)).sqrt().clamp(0, 1)
+        return Comparison(self.layers, normal, torch.stack(rights), torch.stack(squares), seen)
+
+    def _mean_squares(self) -> Tensor:
+        """Mean ‖G_k‖² of complete matrices, (L,) float64."""
+        mean = torch.from_numpy(np.square(self.kept, dtype=np.float64).mean(0))
+        return torch.stack([part.sum() for part in mean.split(self.sizes)])
 
     def _packed(self, found: Grams) -> Tensor:
         return torch.cat([packed(found[layer]) for layer in self.layers], 1)

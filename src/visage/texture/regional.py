@@ -70,9 +70,9 @@ class Regional(nn.Module):
             raise BackboneError(
                 f"luminance is {tuple(luminance.shape)}; regions are of square windows"
             )
-        masks = region_masks(luminance.shape[-1])
+        size = luminance.shape[-1]
         return {
-            layer: _inside(found[layer.partition("@")[0]], masks, layer.partition("@")[2])
+            layer: _inside(found[layer.partition("@")[0]], size, layer.partition("@")[2])
             for layer in self.layers
             if layer in wanted
         }
@@ -99,19 +99,24 @@ def region_masks(size: int) -> dict[str, Tensor]:
     return masks | {"outline": _dilated(face, reach) - _dilated(face, reach) * inner}
 
 
-def _inside(features: Tensor, masks: dict[str, Tensor], region: str) -> Tensor:
+def _inside(features: Tensor, size: int, region: str) -> Tensor:
     """Features times the root of a region's mask, in its bounding box; all without a region."""
     if not region:
         return features
-    mask = F.adaptive_avg_pool2d(masks[region].to(features), features.shape[2:])
-    rows, columns = (mask[0, 0].amax(axis) > 1e-3 for axis in (1, 0))
-    if not rows.any():
+    top, left, root = _root(size, region, *features.shape[2:])
+    bottom, right = top + root.shape[2], left + root.shape[3]
+    return features[..., top:bottom, left:right] * root.to(features)
+
+
+@lru_cache(maxsize=256)
+def _root(size: int, region: str, height: int, width: int) -> tuple[int, int, Tensor]:
+    """Top, left and root of a region's mask in the bounding box that it has on a layer."""
+    mask = F.adaptive_avg_pool2d(region_masks(size)[region], (height, width))
+    rows, columns = ((mask[0, 0].amax(axis) > 1e-3).nonzero()[:, 0].tolist() for axis in (1, 0))
+    if not rows:
         raise BackboneError(f"the window is too small to show {region}; give a larger one")
-    (top, bottom), (left, right) = (
-        (int(line.nonzero()[0]), int(line.nonzero()[-1]) + 1) for line in (rows, columns)
-    )
-    box = (..., slice(top, bottom), slice(left, right))
-    return features[box] * mask[box].sqrt()
+    box = mask[..., rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return rows[0], columns[0], box.sqrt()
 
 
 def _dilated(mask: Tensor, reach: int) -> Tensor:
