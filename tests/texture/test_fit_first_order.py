@@ -28,7 +28,7 @@ def problem():
 def test_baseline_lowers_the_same_energy_more_slowly(problem):
     energy, levels, start = problem
     found, _ = Solver(energy, levels).run(start)
-    config = FirstOrderConfig(steps=(20, 10), look=5)
+    config = FirstOrderConfig(steps=(20, 10), rate=0.05, look=5)
     went = descend(energy, levels, start, config)
     first, last = finest_energy(energy, levels, start), went.energies[-1][1]
     assert last < 0.5 * first

@@ -25,8 +25,8 @@ _UNITS = (1.0, 0.1, 0.05, 2.0, 0.02, DISTANCE_STD, 0.15, 1.0)
 class FirstOrderConfig:
     """How the baseline goes; chosen on validation people, so that it is at its best."""
 
-    steps: tuple[int, ...] = (400, 150, 60)  # a level, at most
-    rate: float = 0.05  # units a step, at first; falls to a tenth along a cosine, level by level
+    steps: tuple[int, ...] = (600, 300, 100)  # a level, at most
+    rate: float = 0.25  # units a step, at first; falls to a tenth along a cosine, level by level
     refresh: int = 15  # steps until what is seen is found anew
     look: int = 10  # steps between looks at how low the energy is
 
