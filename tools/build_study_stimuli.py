@@ -129,6 +129,16 @@ def faces(model: MorphableModel, make: Maker) -> dict[str, Tensor]:
     return {name: torch.stack(some) for name, some in found.items()}
 
 
+def note_of(options: Options) -> str:
+    """How the textures were made, in words."""
+    if options.stand_ins:
+        return f"True textures of {options.size} texels, blurred, stand in for methods"
+    return (
+        f"Textures of {options.size} texels by each method, from {options.people} training people; "
+        f"{options.iterations} iterations of each synthesis"
+    )
+
+
 @torch.no_grad()
 def main() -> None:
     """Write the sheets, at the best quality that fits."""
@@ -137,9 +147,8 @@ def main() -> None:
     model = MorphableModel.load(1)
     reference, by_maker = halves(model, first)
     stimuli = Stimuli(reference, by_maker, faces(model, second), names)
-    note = "stand-ins: true textures, blurred" if options.stand_ins else "textures by each method"
     for quality in range(94, 40, -3):
-        size = write_stimuli(stimuli, quality=quality, note=f"{note}; {options}")
+        size = write_stimuli(stimuli, quality=quality, note=note_of(options))
         if size <= LIMIT:
             break
     print(f"{size} bytes at a quality of {quality}: {', '.join(stimuli.halves)}")

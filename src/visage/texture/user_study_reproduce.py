@@ -22,7 +22,7 @@ from visage.texture.study_analysis import (
     without_outliers,
 )
 from visage.texture.study_answers import Answer
-from visage.texture.study_stimuli import Stimuli, load_stimuli
+from visage.texture.study_stimuli import Stimuli, load_stimuli, read_words
 from visage.texture.user_study import TRUTH, trials_a, trials_b
 
 _RATERS = {"fast": (20, 20), "full": (150, 100)}  # of studies A and B; the paper's in full
@@ -65,7 +65,8 @@ def reproduce_user_study(profile: Profile, seed: int) -> tuple[Result, Figure]:
         f"{', '.join(stimuli.names[name] for name in stimuli.makers_a)}, put back into the "
         "photograph with its own light; two halves that have changed places. Study B: "
         f"{stimuli.people_b} others, {stimuli.poses} poses, light from everywhere, pairs of "
-        f"{', '.join(stimuli.names[name] for name in stimuli.makers_b)}. simulated: answers of "
+        f"{', '.join(stimuli.names[name] for name in stimuli.makers_b)}. {read_words()['note']}. "
+        "simulated: answers of "
         f"{many} and {some} raters of a signal-detection model, one round each, who feel how far "
         "the energies of three bands are from the truth's. Two of its numbers are the paper's: "
         "how often true halves are called real, and how often the truth is preferred to the "
