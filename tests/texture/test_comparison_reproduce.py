@@ -39,7 +39,7 @@ class Views:
 
 @dataclass(frozen=True)
 class Bench:
-    backbone: object
+    judge: object
     quilter: Quilter
 
 

@@ -114,7 +114,7 @@ class Compared:
             energies = band_energy_ratio(*judged)
             rows += [
                 mean_row(f"gram_distance/{name}{tail}",
-                         gram_distance(self.bench.backbone, *judged), "", "lower"),
+                         gram_distance(self.bench.judge, *judged), "", "lower"),
                 mean_row(f"gram_distance_recogniser/{name}{tail}",
                          gram_distance(recogniser, *judged), "", "lower"),
                 *(mean_row(f"{band}_band_energy_ratio/{name}{tail}", energies[:, i], "", None)
@@ -154,7 +154,8 @@ def reproduce_fig11(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "written for this book: patches of a sixteenth of the window from the same training "
         "people's registered textures, chosen by the low-frequency albedo and by their neighbours, "
         "joined by minimum cuts (Efros and Freeman 2001). gram_distance: mean over layers of the "
-        "relative distance of Gram matrices from the truth's, by the backbone that ours optimises; "
+        "relative distance of Gram matrices from the truth's, by the default backbone, "
+        "which ours optimises; "
         "gram_distance_recogniser: by a face recogniser's features, which no method has seen. "
         "difference: mean absolute, of luminance. identity_distance: of dlib's recogniser between "
         "heads rendered with the method's and with the true texture. The paper shows one person, "
