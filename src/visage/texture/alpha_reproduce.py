@@ -12,21 +12,20 @@ from visage.ledger import Experiment, Profile, Result, Row
 from visage.measured import mean_row
 from visage.sheet import sheet
 from visage.texture.layers_reproduce import depths
-from visage.texture.methods import Bench
 from visage.texture.study import part_result
 from visage.texture.synthesis import SynthesisConfig
-from visage.texture.synthesis_study import StudyPlan, cases, detail_rows, loupe_rows
+from visage.texture.synthesis_study import StudyPlan, cases, detail_rows, loupe_rows, study_bench
 
 ALPHAS = (0.0, 2.0, 20.0, 200.0, 2000.0, 20000.0)
 
-PLANS = {"fast": StudyPlan(1, 64, 4, 6), "full": StudyPlan(3, 256, 256, 120)}
+PLANS = {"fast": StudyPlan(1, 128, 4, 4), "full": StudyPlan(3, 256, 256, 120)}
 
 
 def reproduce_fig6(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """The same people with ever more weight on correlations."""
     start, plan = time.perf_counter(), PLANS[profile]
     config = SynthesisConfig(iterations=plan.iterations)
-    bench = Bench.load(plan.size, plan.people, config)
+    bench = study_bench(plan, config)
     people = cases(plan, bench)
     made = {
         alpha: [case.synthesised(bench, replace(config, alpha=alpha)) for case in people]

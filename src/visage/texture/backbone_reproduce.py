@@ -18,14 +18,19 @@ from visage.measured import mean_row
 from visage.photos.downloads import DOWNLOADS, cache_folder
 from visage.sheet import sheet
 from visage.texture.backbones import Backbone, load_backbone
-from visage.texture.methods import Bench
-from visage.texture.regional import Regional
 from visage.texture.study import part_result
 from visage.texture.synthesis import SynthesisConfig
-from visage.texture.synthesis_study import Case, StudyPlan, cases, detail_rows, loupe_rows
+from visage.texture.synthesis_study import (
+    Case,
+    StudyPlan,
+    cases,
+    detail_rows,
+    loupe_rows,
+    study_bench,
+)
 from visage.texture.vgg19 import DOWNLOAD
 
-PLANS = {"fast": StudyPlan(1, 64, 2, 3), "full": StudyPlan(2, 256, 32, 80)}
+PLANS = {"fast": StudyPlan(1, 128, 2, 3), "full": StudyPlan(2, 256, 32, 80)}
 
 _SQUEEZENET = "squeezenet_v1.0_imagenet.npz"
 
@@ -42,7 +47,7 @@ class Trial:
 def reproduce_fig14(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """The same people through every network that is there."""
     start, plan = time.perf_counter(), PLANS[profile]
-    trials = {name: _trial(Regional(load()), plan) for name, load in networks(profile).items()}
+    trials = {name: _trial(load(), plan) for name, load in networks(profile).items()}
     rows = [row for name, trial in trials.items() for row in _rows(name, trial)]
     missing = [name for name in ("vgg19", "squeezenet") if name not in trials]
     absent = f" Not there when this was run: {', '.join(missing)}." if missing else ""
@@ -52,9 +57,9 @@ def reproduce_fig14(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "noisy at boundaries, VGG-19's the best.",
         f"{plan.sentence()} No features are matched. Correlations: each network's own choice of "
         "layers, region by region, on luminance, average pooling unless its name says max; first "
-        "layers that step over texels look at each. seconds_per_evaluation: of energy and gradient, with as many "
-        f"threads as torch takes ({torch.get_num_threads()}).{absent} The paper's networks are "
-        "trained on ImageNet; it shows pictures, without numbers.",
+        "layers that step over texels look at each. seconds_per_evaluation: of energy and "
+        f"gradient, with as many threads as torch takes ({torch.get_num_threads()}).{absent} The "
+        "paper's networks are trained on ImageNet; it shows pictures, without numbers.",
         profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
     any_trial = next(iter(trials.values()))
@@ -80,7 +85,7 @@ def networks(profile: Profile) -> dict[str, Callable[[], Backbone]]:
 
 def _trial(backbone: Backbone, plan: StudyPlan) -> Trial:
     config = SynthesisConfig(iterations=plan.iterations, feature_layers=())
-    bench = Bench.load(plan.size, plan.people, config, backbone=backbone)
+    bench = study_bench(plan, config, backbone)
     people, made, seconds, evaluations = cases(plan, bench), [], 0.0, 0
     for case in people:
         start = time.perf_counter()

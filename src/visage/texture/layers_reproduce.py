@@ -15,11 +15,11 @@ from visage.texture.measures import gram_distance
 from visage.texture.methods import Bench
 from visage.texture.study import part_result
 from visage.texture.synthesis import SynthesisConfig
-from visage.texture.synthesis_study import StudyPlan, cases, detail_rows, loupe_rows
+from visage.texture.synthesis_study import StudyPlan, cases, detail_rows, loupe_rows, study_bench
 from visage.texture.window import face_region
 from visage.texture.yiq import luminance
 
-PLANS = {"fast": StudyPlan(1, 64, 4, 5), "full": StudyPlan(3, 256, 256, 80)}
+PLANS = {"fast": StudyPlan(1, 128, 4, 3), "full": StudyPlan(3, 256, 256, 80)}
 
 _SHOWN = "from_deepest"
 
@@ -28,7 +28,7 @@ def reproduce_fig8(profile: Profile, seed: int) -> tuple[Result, Figure]:
     """The same people with one layer, two, and so on to all."""
     start, plan = time.perf_counter(), PLANS[profile]
     config = SynthesisConfig(iterations=plan.iterations, feature_layers=())
-    bench = Bench.load(plan.size, plan.people, config)
+    bench = study_bench(plan, config)
     people, rows, shown = cases(plan, bench), [], []
     for name, layers in choices(bench.grams.layers).items():
         chosen = replace(config, gram_layers=layers)
@@ -44,8 +44,8 @@ def reproduce_fig8(profile: Profile, seed: int) -> tuple[Result, Figure]:
         f"{plan.sentence()} Layers of {bench.backbone.name}: {', '.join(bases)}. "
         "from_finest_n: the first n, from_deepest_n: the last n; no features are matched, so that "
         "detail comes from correlations alone. gram_distance: mean over all layers of the relative "
-        "distance from the truth's Gram matrices of the whole face. The figure adds layers from the deepest on. The "
-        "paper shows pictures, without numbers.",
+        "distance from the truth's Gram matrices of the whole face. The figure adds layers from "
+        "the deepest on. The paper shows pictures, without numbers.",
         profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
     columns = [*(str(n) for n in range(1, count)), f"all {count}", "truth"]

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from visage.ledger import Row
 from visage.measured import mean_row
+from visage.texture.backbones import Backbone, load_backbone
 from visage.texture.grain import detail_strength
 from visage.texture.gram import Grams
 from visage.texture.held_out import held_out_views
 from visage.texture.measures import BANDS, band_energy_ratio, ssim
 from visage.texture.methods import Bench
 from visage.texture.observation import Observation, observe_truly
+from visage.texture.regional import Regional
 from visage.texture.synthesis import Synthesis, SynthesisConfig, synthesise
 from visage.texture.window import face_region
 from visage.texture.yiq import luminance
@@ -64,6 +66,20 @@ class Case:
             strength=self.strength,
             progress=False,
         )
+
+
+def study_bench(
+    plan: StudyPlan, config: SynthesisConfig, backbone: Backbone | None = None
+) -> Bench:
+    """A bench whose correlations are taken region by region.
+
+    Args:
+        plan: of the study.
+        config: of its syntheses.
+        backbone: whose features, of whole faces; the default one if None.
+    """
+    regional = Regional(backbone or load_backbone())
+    return Bench.load(plan.size, plan.people, config, backbone=regional)
 
 
 def cases(plan: StudyPlan, bench: Bench) -> list[Case]:

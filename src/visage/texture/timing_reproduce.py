@@ -67,9 +67,9 @@ def reproduce_timing(profile: Profile, seed: int) -> Result:
         "inner products. weights_seconds: the convex weights from these. synthesis_512_seconds: "
         f"{plan.iterations} iterations of L-BFGS at {plan.size} texels, with the default network, "
         "regions, layers and settings; synthesis_512_seconds_per_1000: as many as the paper's, at "
-        f"the same pace. Rows _gpu, where there is one: {plan.large_iterations} iterations at {plan.large} "
-        "texels. The paper's resolution is not stated, and its network, VGG-19, is 16 times as "
-        "large as the default here.",
+        f"the same pace. Rows _gpu, where there is one: {plan.large_iterations} iterations at "
+        f"{plan.large} texels. The paper's resolution is not stated, and its network, VGG-19, is "
+        "16 times as large as the default here.",
         profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
 
