@@ -58,9 +58,9 @@ def reproduce_fig17(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "gram_distance: mean over layers of the relative distance of Gram matrices from the "
         "truth's, by the default backbone, which ours optimises; "
         "gram_distance_recogniser: by a face recogniser's features, which no method has seen. "
-        "copied: share of the invented 7 x 7 patches that occur in the visible part to within half a "
-        "byte's step; true: of the true texture. difference: mean absolute difference of luminance. The paper shows one person, "
-        "without numbers.",
+        "copied: share of the invented 7 x 7 patches that occur in the visible part to within half "
+        "a byte's step; true: of the true texture. difference: mean absolute difference of "
+        "luminance. The paper shows one person, without numbers.",
         profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
     return result, _figure(compared)
