@@ -13,7 +13,7 @@ from visage.texture.export_texture import normal_map, read_head, write_head
 from visage.texture.head_mesh import seamed_mesh
 from visage.texture.head_surface import WINDOW_MM
 from visage.texture.textured_head import TexturedHead
-from visage.texture.window import SIDE
+from visage.texture.window import SIDE, crop
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,9 @@ def test_the_file_is_in_metres_with_gloss_and_relief(model, head, tmp_path):
     path = write_head(model, head, tmp_path / "head.glb")
     mesh = trimesh.load(path, force="mesh", process=False)
     tall = seamed_mesh(model).places(model.vertices(head.identity)[0])[:, 1]
-    assert np.ptp(np.asarray(mesh.vertices)[:, 1]) == pytest.approx(float(np.ptp(tall)) / 1000, rel=1e-4)
+    assert np.ptp(np.asarray(mesh.vertices)[:, 1]) == pytest.approx(
+        float(np.ptp(tall)) / 1000, rel=1e-4
+    )
     material = mesh.visual.material
     gloss = np.asarray(material.metallicRoughnessTexture.convert("RGB"))
     rough = head.maps.roughness[0, 0].numpy() * 255
@@ -58,6 +60,18 @@ def test_the_file_is_in_metres_with_gloss_and_relief(model, head, tmp_path):
     assert material.normalTexture is not None
     smooth = write_head(model, head, tmp_path / "smooth.glb", relief=False)
     assert trimesh.load(smooth, force="mesh").visual.material.normalTexture is None
+
+
+def test_what_was_seen_stays_known(model, head, tmp_path):
+    assert read_head(write_head(model, head, tmp_path / "plain.glb")).seen is None
+    visible = torch.zeros(1, 1, 48, 48)
+    visible[..., :24] = 1
+    seen = read_head(write_head(model, head, tmp_path / "half.glb", visible=visible)).seen
+    assert seen.shape == (1, 1, 128, 128)
+    window = crop(seen)
+    assert window[..., :22].min() > 0.9
+    assert window[..., 26:].max() < 0.1
+    assert seen[..., :10, :].max() < 0.1  # the scalp is nobody's photograph
 
 
 def test_normals_lean_away_from_what_rises():

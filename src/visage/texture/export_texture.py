@@ -2,6 +2,9 @@
 
 In memory a head is in millimetres, x to the picture's right, y up, z out of the face; glTF's unit
 is the metre, so the file holds thousandths.
+
+What a photograph showed and what was invented stays known: the red channel of the file's roughness
+picture, which glTF has no use for, is 1 where skin was seen.
 """
 
 from __future__ import annotations
@@ -25,10 +28,11 @@ from visage.texture.errors import RenderError
 from visage.texture.head_mesh import seamed_mesh
 from visage.texture.head_surface import WINDOW_MM
 from visage.texture.textured_head import TexturedHead
-from visage.texture.window import SIDE
+from visage.texture.window import SIDE, paste
 
 _METRES = 1e-3
-_QUALITY = 92  # of the JPEG pictures inside
+_SEEN, _WHERE = "seen", "red channel of the roughness texture: 1 was seen, 0 is invented"
+_QUALITY = 92  # of the JPEG pictures inside; the one with the mask is PNG, for its edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +43,16 @@ class HeadFile:
     triangles: Tensor  # (F, 3) int64
     uv: Tensor  # (N, 2) in [0, 1], v down
     albedo: Tensor  # (1, 3, R, R), sRGB, in [0, 1]
+    seen: Tensor | None  # (1, 1, R, R), 1 where a photograph showed it; None: nobody said
 
 
 def write_head(
-    model: MorphableModel, head: TexturedHead, path: str | Path, *, relief: bool = True
+    model: MorphableModel,
+    head: TexturedHead,
+    path: str | Path,
+    *,
+    visible: Tensor | None = None,
+    relief: bool = True,
 ) -> Path:
     """Write a head as GLB; it appears whole or not at all.
 
@@ -50,6 +60,8 @@ def write_head(
         model: at the level of subdivision that the file shall have.
         head: one.
         path: ends in .glb.
+        visible: (1, 1, S, S) of the face window, 1 where the texture was seen and not invented;
+            all outside of the window was invented.
         relief: whether to write the maps' height too, as a normal map.
 
     Raises:
@@ -68,8 +80,9 @@ def write_head(
         cut.triangles.numpy(),
         vertex_normals=cut.normals(vertices, model).double().numpy(),
         visual=trimesh.visual.TextureVisuals(
-            uv=up.double().numpy(), material=_material(head.maps, relief)
+            uv=up.double().numpy(), material=_material(head.maps, visible, relief)
         ),
+        metadata={} if visible is None else {_SEEN: _WHERE},
         process=False,
     )
     content = trimesh.exchange.gltf.export_glb(mesh.scene(), include_normals=True)
@@ -89,23 +102,28 @@ def read_head(path: str | Path) -> HeadFile:
     if not len(getattr(mesh, "faces", ())) or picture is None:
         raise RenderError(f"{path} holds no mesh with a texture")
     uv = torch.from_numpy(np.array(mesh.visual.uv)).float()
-    albedo = torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)[None].float()
+    gloss = mesh.visual.material.metallicRoughnessTexture
+    seen = _pixels(gloss)[:, :1] if _SEEN in mesh.metadata and gloss is not None else None
     return HeadFile(
         torch.from_numpy(np.array(mesh.vertices) / _METRES).float(),
         torch.from_numpy(np.array(mesh.faces)).long(),
         torch.stack([uv[:, 0], 1 - uv[:, 1]], 1),
-        albedo / 255,
+        _pixels(picture),
+        seen,
     )
 
 
-def _material(maps: SurfaceMaps, relief: bool) -> trimesh.visual.material.PBRMaterial:
+def _material(
+    maps: SurfaceMaps, visible: Tensor | None, relief: bool
+) -> trimesh.visual.material.PBRMaterial:
+    none = torch.zeros_like(maps.roughness)
+    seen = none if visible is None else paste(none, visible)
     # glTF's roughness is in the green channel of three.
-    gloss = torch.cat([torch.zeros_like(maps.roughness), maps.roughness.clamp(0, 1),
-                       torch.zeros_like(maps.roughness)], 1)  # fmt: skip
+    gloss = torch.cat([seen, maps.roughness.clamp(0, 1), none], 1)
     return trimesh.visual.material.PBRMaterial(
         name="skin",
         baseColorTexture=_picture(encode_srgb(maps.albedo)),
-        metallicRoughnessTexture=_picture(gloss),
+        metallicRoughnessTexture=_picture(gloss, "PNG"),
         metallicFactor=0.0,
         roughnessFactor=1.0,
         normalTexture=_picture(normal_map(maps.height) / 2 + 0.5) if relief else None,
@@ -133,11 +151,16 @@ def normal_map(height: Tensor) -> Tensor:
     return normals / normals.norm(dim=1, keepdim=True)
 
 
-def _picture(values: Tensor) -> Image.Image:
+def _pixels(picture: Image.Image) -> Tensor:
+    """(1, 3, R, R) in [0, 1]."""
+    return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)[None].float() / 255
+
+
+def _picture(values: Tensor, kind: str = "JPEG") -> Image.Image:
     pixels = (255 * values[0].detach().clamp(0, 1)).round().to(torch.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy()).save(
-        buffer, "JPEG", quality=_QUALITY, subsampling=0
+        buffer, kind, quality=_QUALITY, subsampling=0
     )
-    # As a JPEG file, which the writer keeps as it is: a tenth of what a PNG would take.
+    # As a file of that kind, which the writer keeps as it is.
     return Image.open(buffer)
