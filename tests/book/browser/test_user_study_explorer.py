@@ -221,3 +221,17 @@ def test_the_shipped_studies_show_the_right_faces(browser, tmp_path, screenshots
             page.locator(".vx-study").screenshot(path=screenshots / f"user-study-faces-{which}.png")
             page.locator('[data-key="stop"]').click()
         assert not visit.errors
+
+
+def test_the_chapter_has_the_studies(open_page):
+    with open_page("texture/the_missing_half.html") as visit:
+        page = visit.page
+        page.locator(".vx-study").scroll_into_view_if_needed()
+        ready(page)
+        begin(page, "b")
+        page.locator('[data-key="second"]').click()
+        asked(page, 1)
+        assert [answer["choice"] for answer in kept(page)] == ["right"]
+        assert not visit.errors
+        assert not visit.outside
+        assert not visit.failed
