@@ -2,7 +2,7 @@
 
 Writes ``alpha.webp``, ``alpha_colour.webp`` and ``alpha.json`` in ``src/visage/explore/texture``.
 A person's own correlations, eq. 3 of Saito et al. (2017), from what the linear model makes of
-the person. Half an hour of one core; what is finished is kept below ``_build``.
+the person. Three minutes of one core; what is finished is kept below ``_build``.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from tools.texture_tiles import kept, skins
+from tools.texture_tiles import describer, kept, skins
 from visage.explore.alpha_layers_explorer import ALPHAS, SHEET
 from visage.explore.texture_sheets import TextureSheet, face_box, write_sheet
-from visage.texture.backbones import Backbone, load_backbone
+from visage.texture.backbones import Backbone
 from visage.texture.database import TextureDatabase
 from visage.texture.grain import detail_strength
 from visage.texture.gram import grams
@@ -27,8 +27,8 @@ from visage.texture.window import face_region
 from visage.texture.yiq import luminance
 
 PERSON = 4  # of the validation split: freckles, moles, fine lines, stubble
-SIZE = 384
-STEPS = 80
+SIZE = 320
+STEPS = 60
 QUALITY = 90
 
 
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--person", type=int, default=PERSON, help="of the validation split")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    backbone, size = load_backbone(), given.size
+    backbone, size = describer(), given.size
     truth, low = skins("validation", (given.person,), size)
     region, box = face_region(size), face_box(size)
     layers = range(1, len(depths(backbone)) + 1)

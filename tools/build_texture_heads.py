@@ -26,6 +26,7 @@ from visage.texture.window import resized
 from visage.texture.yiq import luminance
 
 SIZE = 512
+STEPS = 150
 ATLAS = 384  # texels of the whole head, of which the face is not looked at
 PHOTO = 320  # pixels
 QUALITY = 88
@@ -73,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=SIZE, help="texels of the window")
     parser.add_argument("--people", type=int, default=InferenceConfig().people, help="to blend")
-    parser.add_argument("--steps", type=int, default=InferenceConfig().synthesis.iterations)
+    parser.add_argument("--steps", type=int, default=STEPS, help="of L-BFGS")
     parser.add_argument("--true-mask", action="store_true", help="do not ask the segmentation")
     given = parser.parse_args()
     torch.set_num_threads(1)

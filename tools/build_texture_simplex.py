@@ -3,7 +3,7 @@
 Writes ``simplex.webp``, ``simplex_colour.webp`` and ``simplex.json`` in
 ``src/visage/explore/texture``: at each point of a lattice over the triangle of weights, and a
 little beyond it, the texture with the blended correlations (eqs. 2 and 3 of Saito et al. 2017).
-Ten minutes of one core; what is finished is kept below ``_build``.
+Two minutes of one core; what is finished is kept below ``_build``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from tools.texture_tiles import kept, skins
+from tools.texture_tiles import describer, kept, skins
 from visage.explore.simplex_explorer import BEYOND, SHEET, STEPS, lattice_weights
 from visage.explore.texture_sheets import TextureSheet, face_box, write_sheet
-from visage.texture.backbones import load_backbone
 from visage.texture.database import TextureDatabase
 from visage.texture.grain import detail_strength
 from visage.texture.gram import Grams, grams
@@ -28,7 +27,7 @@ from visage.texture.yiq import luminance
 
 PEOPLE = ((21, "Freckles"), (4, "Stubble"), (7, "Smooth skin"))  # of the validation split
 SIZE = 256
-ITERATIONS = 80  # of L-BFGS
+ITERATIONS = 60  # of L-BFGS
 COLUMNS = 7
 QUALITY = 88
 
@@ -49,7 +48,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, nargs=3, default=[n for n, _ in PEOPLE])
     given = parser.parse_args()
     torch.set_num_threads(1)
-    backbone, size = load_backbone(), given.size
+    backbone, size = describer(), given.size
     truth, low = skins("validation", tuple(given.people), size)
     corners = grams(backbone, luminance(truth), face_region(size))
     weights = lattice_weights()

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from tools.book import Book
 from visage.files import written_whole
+from visage.texture.backbones import Backbone, load_backbone
 from visage.texture.low_frequency import LowFrequencyAlbedo
+from visage.texture.regional import Regional
 from visage.texture.skins import face_textures
 
 
@@ -39,3 +41,8 @@ def skins(split: str, people: tuple[int, ...], size: int) -> tuple[Tensor, Tenso
     textures = torch.cat(parts)
     linear = LowFrequencyAlbedo.load()
     return textures, linear.texture(linear.fit(textures), size)
+
+
+def describer() -> Backbone:
+    """The network whose correlations `visage.texture.infer` takes, region by region."""
+    return Regional(load_backbone())

@@ -12,7 +12,7 @@ from visage.explore.texture_sheets import sheet_urls, sheet_words
 
 SHEET, TOOL = "alpha", "build_texture_alpha"
 
-ALPHAS = (0.001, 0.01, 0.1, 1.0, 2000.0)
+ALPHAS = (0.01, 0.1, 1.0, 2000.0)
 """Weights of the correlations beside features' 1 (eq. 3); the paper takes 2000."""
 
 
