@@ -14,7 +14,8 @@ from visage.texture.analysis import (
 from visage.texture.backbones import load_backbone
 from visage.texture.database import TextureDatabase
 from visage.texture.errors import GramError
-from visage.texture.gram_database import Comparison, GramDatabase
+from visage.texture.gram_database import GramDatabase
+from visage.texture.inner_products import Comparison
 from visage.texture.yiq import luminance
 
 SIZE, COUNT = 48, 6
@@ -132,6 +133,16 @@ class TestShares:
             assert float(spread[layer]) == pytest.approx(1 / float(expected))
             expected = columns[layer].square().sum(0).mean()
             assert float(size[layer]) == pytest.approx(1 / float(expected))
+        assert layer_shares(given, "plain").tolist() == [1, 1]
+
+    def test_what_the_mask_leaves(self):
+        """Half of a layer's length, a quarter of its weight; the paper's plain sum stays."""
+        normals = torch.stack([torch.eye(3), torch.eye(3)]).double()
+        seen = torch.tensor([1.0, 0.5], dtype=torch.float64)
+        given = Comparison(("a", "b"), normals, torch.zeros(2, 3), torch.zeros(2), seen)
+        for share in ("spread", "size"):
+            first, second = layer_shares(given, share).tolist()
+            assert second == pytest.approx(first / 4)
         assert layer_shares(given, "plain").tolist() == [1, 1]
 
     def test_all_alike(self):

@@ -126,6 +126,22 @@ class TestCompare:
             torch.testing.assert_close(found.rights[layer], right, atol=0, rtol=1e-5)
             torch.testing.assert_close(found.squares[layer], square, atol=0, rtol=1e-5)
 
+    def test_how_much_the_mask_leaves(self, backbone, database, region, correlations, query):
+        """Over complete matrices, as lengths; nothing is counted more than once."""
+        for width in (10, 30, SIZE):
+            visible = torch.ones(1, 1, SIZE, SIZE)
+            visible[..., width:] = 0
+            found = correlations.compare(query, visible, progress=False).seen
+            for layer, share in zip(backbone.gram_layers, found, strict=True):
+                masked, complete = (
+                    sum(
+                        float(grams(backbone, y[None], seen)[layer].square().sum())
+                        for y in database.luminance()
+                    )
+                    for seen in (visible * region, region)
+                )
+                assert float(share) == pytest.approx(min(1, masked / complete) ** 0.5, rel=1e-4)
+
     @pytest.mark.parametrize("columns", [1, 7, 1 << 14])
     def test_blocks_and_files_change_nothing(
         self, correlations, query, visible, monkeypatch, columns
@@ -149,16 +165,6 @@ class TestCompare:
         expected = correlations.compare(query, visible, progress=False)
         found = correlations.compare(other, visible, progress=False)
         assert torch.equal(found.rights, expected.rights)
-
-    def test_some(self, correlations, query, visible):
-        whole = correlations.compare(query, visible, progress=False)
-        some = whole.among([4, 1])
-        assert torch.equal(some.rights, whole.rights[:, [4, 1]])
-        assert torch.equal(some.normals[:, 0, 1], whole.normals[:, 4, 1])
-        assert torch.equal(whole.of_first(2).normals, whole.normals[:, :2, :2])
-        for wrong in ([], [5], [-1]):
-            with pytest.raises(GramError, match="of 5; choose some"):
-                whole.among(wrong)
 
 
 class TestCoarse:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from visage.texture.errors import GramError
 from visage.texture.gram import Grams
-from visage.texture.gram_database import Comparison, GramDatabase
+from visage.texture.gram_database import GramDatabase
+from visage.texture.inner_products import Comparison
 from visage.texture.simplex import SOLVERS, residuals, simplex_sum_of_norms
 
 Method = Literal["convex", "unconstrained", "closest"]

@@ -2,8 +2,9 @@
 
 Saito et al. (2017, section 4) compute each query's masked correlations anew, because every picture
 hides something else; that is the 75 seconds of section 6. Here they pass by once, in batches, and
-only their inner products stay. Matrices are packed to triangles (`visage.texture.gram.packed`): at
-a quarter of VGG-19's width a texture takes 77 kB, at full width 1.2 MB.
+only their inner products stay. Matrices are packed to triangles (`visage.texture.gram.packed`): of
+six layers at a quarter of VGG-19's width a texture takes 22 kB for the whole face and 132 kB by
+region, of VGG-19 itself 1.2 MB.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from visage.texture.backbones import Backbone
 from visage.texture.database import TextureDatabase
 from visage.texture.errors import GramError
 from visage.texture.gram import Grams, grams, packed, unpacked
+from visage.texture.inner_products import Comparison
 from visage.texture.window import face_region, resized
 
 IN_MEMORY = 256 * 2**20
@@ -33,41 +35,6 @@ IN_MEMORY = 256 * 2**20
 
 _SHARP = 0.95  # pixels a texel, from which nothing is lost that counts
 _COLUMNS = 1 << 14  # of matrices that are multiplied at a time, in float64: 32 MB for 256 textures
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Inner products of masked Gram matrices, by layer: all that eq. 2 needs.
-
-    With A the K textures' matrices and b the query's, both packed.
-    """
-
-    layers: tuple[str, ...]
-    normals: Tensor  # (L, K, K) float64, AᵀA
-    rights: Tensor  # (L, K) float64, Aᵀb
-    squares: Tensor  # (L,) float64, bᵀb
-    seen: Tensor | None = None  # (L,) in [0, 1], how much of a layer the mask leaves; all if None
-
-    def of_first(self, count: int) -> Comparison:
-        """With the database's first textures only, as figure 4 counts them.
-
-        Raises:
-            GramError: there are not as many.
-        """
-        return self.among(range(count))
-
-    def among(self, indices: Sequence[int]) -> Comparison:
-        """With some of the database's textures.
-
-        Raises:
-            GramError: there are none, or a texture is unknown.
-        """
-        chosen = torch.as_tensor(list(indices), dtype=torch.int64)
-        count = self.rights.shape[1]
-        if not len(chosen) or chosen.min() < 0 or chosen.max() >= count:
-            raise GramError(f"textures {list(indices)[:8]} of {count}; choose some of them")
-        normals = self.normals[:, chosen][:, :, chosen]
-        return Comparison(self.layers, normals, self.rights[:, chosen], self.squares, self.seen)
 
 
 def coarsened(textures: Tensor, pixels: float) -> Tensor:
