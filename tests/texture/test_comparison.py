@@ -174,7 +174,7 @@ def test_a_head_is_compared_with_its_own_person():
 
 
 def test_truth(monkeypatch):
-    plan = replace(truth_reproduce.FAST, people=2, photographed=1, fine=1, fine_size=_SIZE)
+    plan = replace(truth_reproduce.FAST, people=2, whole=1, photographed=1, fine=1, fine_size=_SIZE)
     monkeypatch.setattr(truth_reproduce, "FAST", plan)
     result, figure = truth_reproduce.reproduce_truth("fast", 0)
     rows = _rows(result)
@@ -186,7 +186,9 @@ def test_truth(monkeypatch):
         for view in ("front", "side"):
             assert f"gram_invented/{method}/{view}" in rows
     assert rows["inferred/front_photo"] == 1
-    assert {"high/convex/front_photo", f"high/convex/front_{_SIZE}"} <= set(rows)
+    assert {"high/whole_face/side", "high/convex/front_photo", f"high/convex/front_{_SIZE}"} <= set(
+        rows
+    )
     assert len(figure.axes) == 2 * 7
 
 

@@ -84,7 +84,7 @@ def measure(
         found.rows.append(row)
         names = (*methods, "unconstrained") if row < loose else methods
         for name, made in infer(seen, bench, names, seed=views.indices[row]).items():
-            found.add(name, scores(made, true[row : row + 1], seen, bench.backbone))
+            found.add(name, scores(made, true[row : row + 1], seen, bench.judge))
             if heads and name in HEADS:
                 chips = face_chips(made, views.identity[row : row + 1])
                 found.chips.setdefault(name, []).append(chips)

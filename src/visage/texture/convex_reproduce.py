@@ -54,7 +54,7 @@ def reproduce_fig4(profile: Profile, seed: int) -> tuple[Result, Figure]:
         # It starts from the mean colour of those people, without any detail.
         smooth = _smoothed(albedo[:count].mean(0, keepdim=True))
         seen = Observation(smooth, region, smooth)
-        made = bench.synthesised(seen, target)
+        made = bench.synthesised(seen, weights)
         energy = band_energies(luminance(made), region)[0] / parts[:count].mean(0)
         rows += [
             Row(f"{band}/{count}", None, float(value), "", None, count)
@@ -111,7 +111,7 @@ def reproduce_fig5(profile: Profile, seed: int) -> tuple[Result, Figure]:
             seen = noisy(clean, level, seed + row)
             made = infer(seen, bench, BLENDS)
             for name in BLENDS:
-                found[name].append(scores(made[name], true[row : row + 1], seen, bench.backbone))
+                found[name].append(scores(made[name], true[row : row + 1], seen, bench.judge))
             if row == 0:
                 few = [seen.texture, *(made[name] for name in ("unconstrained", "convex"))]
                 pictures.append(torch.cat([shown(one) for one in (*few, true[:1])]))
@@ -162,7 +162,7 @@ def reproduce_fig16(profile: Profile, seed: int) -> tuple[Result, Figure]:
         seen = observe_truly(views, row, bench.size)
         made = infer(seen, bench, _FIG16, seed=seed + row)
         for name in _FIG16:
-            found[name].append(scores(made[name], true[row : row + 1], seen, bench.backbone))
+            found[name].append(scores(made[name], true[row : row + 1], seen, bench.judge))
         if row < drawn:
             few = [seen.texture, *(made[name] for name in _FIG16), true[row : row + 1]]
             whole = torch.cat([shown(one) for one in few])

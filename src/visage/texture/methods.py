@@ -28,12 +28,13 @@ from visage.texture.analysis import AnalysisConfig, blend_weights
 from visage.texture.backbones import Backbone, load_backbone
 from visage.texture.database import TextureDatabase
 from visage.texture.errors import MethodError
-from visage.texture.gram import Grams
+from visage.texture.grain import detail_strength
 from visage.texture.gram_database import GramDatabase
 from visage.texture.inpainting import METHODS as INPAINTING
 from visage.texture.inpainting import inpaint
 from visage.texture.observation import Observation
 from visage.texture.quilting import Quilter
+from visage.texture.regional import Regional
 from visage.texture.synthesis import SynthesisConfig, synthesise
 from visage.texture.window import face_region
 from visage.texture.yiq import luminance, with_luminance
@@ -59,6 +60,7 @@ class Bench:
         synthesis: SynthesisConfig,
         *,
         backbone: Backbone | None = None,
+        regional: bool = True,
         folder: Path | None = None,
     ) -> Bench:
         """The bench with the default backbone and training people.
@@ -67,20 +69,29 @@ class Bench:
             size: S, texels.
             people: K, of the database.
             synthesis: how textures are synthesised.
-            backbone: of the correlations, the default one if None.
+            backbone: of the correlations, as it is; the default one if None.
+            regional: whether the default one's correlations are of regions of the face; else they
+                are of the whole face, as the paper's.
             folder: of the cache, `cache_folder()` if None.
         """
         folder = folder or cache_folder()
         stored = TextureDatabase.load(size, people, folder=folder)
         # In memory, at the size that is asked for: it is read anew for every photograph.
         database = stored if stored.kept.shape[-1] == size else TextureDatabase.of(_all(stored))
-        grams = GramDatabase.of(backbone or load_backbone(), database, folder=folder)
+        if backbone is None:
+            backbone = Regional(load_backbone()) if regional else load_backbone()
+        grams = GramDatabase.of(backbone, database, folder=folder)
         return cls(database, grams, synthesis, folder / "texture" / "inferred")
 
     @property
     def backbone(self) -> Backbone:
         """Of the correlations."""
         return self.grams.backbone
+
+    @property
+    def judge(self) -> Backbone:
+        """Whose correlations, of the whole face, textures are measured by, as the paper's are."""
+        return self.backbone.base if isinstance(self.backbone, Regional) else self.backbone
 
     @property
     def size(self) -> int:
@@ -108,14 +119,21 @@ class Bench:
         found = _kept(self.folder / f"weights-{key}.safetensors", make)
         return {name: found[name] for name in methods}
 
-    def synthesised(self, seen: Observation, grams: Grams) -> Tensor:
-        """The texture (1, 3, S, S) that has these correlations, from the low-frequency albedo."""
-        key = _key(self.backbone.key, self.synthesis, seen.low_frequency, grams)
+    def synthesised(self, seen: Observation, weights: Tensor) -> Tensor:
+        """The texture (1, 3, S, S) that has a blend's correlations, from the low-frequency albedo.
+
+        Args:
+            seen: whose low frequencies it has.
+            weights: (K,), of the database's people.
+        """
+        grams, strength = self.grams.full(weights), detail_strength(self.database, weights)
+        key = _key(self.backbone.key, self.synthesis, seen.low_frequency, grams, strength)
 
         def make() -> dict[str, Tensor]:
             made = synthesise(
-                seen.low_frequency, grams, self.backbone, self.synthesis, progress=False
-            )
+                seen.low_frequency, grams, self.backbone, self.synthesis, strength=strength,
+                progress=False,
+            )  # fmt: skip
             return {"luminance": made.luminance.half()}
 
         kept = _kept(self.folder / f"synthesis-{key}.safetensors", make)["luminance"].float()
@@ -151,7 +169,7 @@ def infer(
     region, found = face_region(bench.size), {}
     for name in methods:
         if name in BLENDS:
-            found[name] = bench.synthesised(seen, bench.grams.full(weights[name]))
+            found[name] = bench.synthesised(seen, weights[name])
         elif name == "quilting":
             found[name] = bench.quilter.quilt(seen.low_frequency, seed, region).texture
         elif name == "pca":

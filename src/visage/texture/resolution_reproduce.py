@@ -72,7 +72,7 @@ def reproduce_fig15(profile: Profile, seed: int) -> tuple[Result, Figure]:
         for row in range(count):
             seen = observe_truly(views, row, bench.size)
             textures.append(infer(seen, bench, ("convex",))["convex"])
-            several.append(scores(textures[-1], true[row : row + 1], seen, bench.backbone))
+            several.append(scores(textures[-1], true[row : row + 1], seen, bench.judge))
         made[name] = torch.cat(textures)
         values = joined(several)
         rows += [finite_mean(f"{what}/{name}", values[what], better) for what, better in _MEASURES]

@@ -100,7 +100,7 @@ def agreement(first: Tensor, second: Tensor, bench: Bench) -> list[Row]:
 def gram_table(first: Tensor, second: Tensor, bench: Bench) -> Tensor:
     """(N, M): `relative_distance` of each of N luminances (N, 1, S, S) from each of M."""
     region = face_region(bench.size)
-    a, b = ([grams(bench.backbone, one, region) for one in some.split(1)]
+    a, b = ([grams(bench.judge, one, region) for one in some.split(1)]
             for some in (first, second))  # fmt: skip
     return torch.stack([torch.cat([relative_distance(x, y) for y in b]) for x in a])
 
