@@ -14,7 +14,7 @@ from visage.texture.yiq import luminance
 
 SIZE = 64
 LAYERS = ("relu1_1", "relu1_2", "relu2_1")
-CONFIG = SynthesisConfig(iterations=15, feature_layers=())
+CONFIG = SynthesisConfig(iterations=15, feature_layers=(), hold=False)
 
 
 @pytest.fixture(scope="module")

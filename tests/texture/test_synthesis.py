@@ -9,13 +9,13 @@ from visage.texture.backbones import load_backbone
 from visage.texture.errors import SynthesisError
 from visage.texture.gram import grams
 from visage.texture.measures import band_energy_ratio
-from visage.texture.synthesis import SynthesisConfig, spread_out, synthesise
+from visage.texture.synthesis import SynthesisConfig, held, spread_out, synthesise
 from visage.texture.window import resized
 from visage.texture.yiq import luminance, to_yiq
 
 SIZE = 48
 LAYERS = ("relu1_1", "relu1_2", "relu2_1", "relu2_2")
-CONFIG = SynthesisConfig(iterations=40, feature_layers=("relu3_1",))
+CONFIG = SynthesisConfig(iterations=40, feature_layers=("relu3_1",), hold=False)
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,15 @@ def test_without_alpha_the_low_frequencies_stay(low, targets, backbone, region):
     config = replace(CONFIG, alpha=0.0, noise=0.0)
     made = synthesise(low, targets, backbone, config, region=region, progress=False)
     torch.testing.assert_close(made.texture, low, atol=1e-4, rtol=0)
+
+
+def test_held_takes_back_slow_drift_and_leaves_detail():
+    base, region = torch.zeros(1, 1, 64, 64), torch.ones(1, 1, 64, 64)
+    detail = 0.1 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    drift = torch.linspace(0.2, 0.3, 64).expand(1, 1, 64, 64)
+    made = held(base, detail + drift, region)
+    assert float((made - detail).mean().abs()) < 1e-3
+    assert float((made - detail).std()) < 0.3 * float(detail.std())
 
 
 def test_spread_out_keeps_the_inside_and_fades():

@@ -31,7 +31,8 @@ from visage.texture.yiq import with_luminance
 Preview = Callable[[int, Tensor], None]
 """Called with the number of steps done and the luminance (1, 1, S, S) so far."""
 
-_SPREAD = 0.02  # of the texture's side, sigma over which a change fades out beyond the face
+_SPREAD = 0.02  # of the texture's side, sigma: over which a change fades out beyond the face, and
+# above which waves are long
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class SynthesisConfig:
     )
     share: float = 0.7  # of known detail (`strength`) that the grain has: the rest grows
     seed: int = 0  # of the grain
+    hold: bool = True  # whether long waves are the low-frequency albedo's again at the end
     first_step: float = 0.01  # of luminance, largest change in the first step
     save_every: int = 50  # steps between two writes of the resume file
 
@@ -131,7 +133,10 @@ def synthesise(
 
     run = _Run(function, config, preview, progress)
     state, history = run.descend(initial.flatten(), resume, problem_of(energy, repr(config)))
-    made = spread_out(base, state.point.view_as(base), region)
+    made = state.point.view_as(base)
+    if config.hold:
+        made = held(base, made, region)
+    made = spread_out(base, made, region)
     return Synthesis(
         texture=with_luminance(low_frequency, made),
         luminance=made,
@@ -188,6 +193,19 @@ class _Run:
         if resume is not None:
             save_state(resume, state, history, problem)
         return state, history
+
+
+def held(base: Tensor, made: Tensor, region: Tensor) -> Tensor:
+    """The made luminance with the base's long waves, of which correlations of detail know little.
+
+    Args:
+        base: (1, 1, S, S).
+        made: (1, 1, S, S), anything outside of the region.
+        region: (1, 1, S, S), 0 or 1.
+    """
+    sigma = max(_SPREAD * base.shape[-1], 1.0)
+    shift = torch.where(region > 0, made - base, 0.0)
+    return made - _blurred(shift, sigma) / _blurred(region, sigma).clamp_min(1e-6)
 
 
 def spread_out(base: Tensor, made: Tensor, region: Tensor) -> Tensor:
