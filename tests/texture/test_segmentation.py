@@ -38,7 +38,7 @@ def test_the_network_answers_pixel_by_pixel():
 
 def test_every_part_of_the_network_learns():
     torch.manual_seed(0)
-    network = SegmentationNet((4, 4, 4, 4, 4))
+    network = SegmentationNet((4, 4, 4, 4))
     network(torch.rand(2, 3, CHIP.size, CHIP.size)).square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
 

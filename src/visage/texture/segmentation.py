@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, relu
+from torch.nn.functional import interpolate, pixel_shuffle, relu
 
 from visage.checkpoints import load_checkpoint
 from visage.photos.alignment import (
@@ -67,14 +67,17 @@ class _Double(nn.Module):
 class SegmentationNet(nn.Module):
     """A U-Net (Ronneberger et al. 2015) whose skips are added, not appended: half the work.
 
+    Its finest maps have half the chip's size; each of their pixels answers for four (Shi et al.
+    2016, "sub-pixel" convolution).
+
     Args:
-        widths: channels at 128, 64, 32, 16 and 8 pixels.
+        widths: channels at 64, 32, 16 and 8 pixels.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (8, 16, 32, 64, 96)):
+    def __init__(self, widths: tuple[int, ...] = (24, 32, 64, 96)):
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
+            nn.Conv2d(3, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
         )
         steps = list(pairwise(widths))
         self.down = nn.ModuleList(_Double(fine, coarse, 2) for fine, coarse in steps)
@@ -83,7 +86,9 @@ class SegmentationNet(nn.Module):
             nn.Sequential(nn.Conv2d(fine, fine, 3, 1, 1, bias=False), nn.BatchNorm2d(fine))
             for fine, _ in steps
         )
-        self.head = nn.Conv2d(widths[0], 1, 1)
+        self.head = nn.Conv2d(widths[0], 4, 3, 1, 1)
+        # Twice as fast on a processor.
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, chips: Tensor) -> Tensor:
         """Chips (B, 3, 128, 128), sRGB in [0, 1], to log-odds of skin (B, 1, 128, 128).
@@ -95,14 +100,15 @@ class SegmentationNet(nn.Module):
             raise SegmentationError(
                 f"chips are {tuple(chips.shape)}; expected (B, 3, {CHIP.size}, {CHIP.size})"
             )
-        maps = [self.stem(2 * chips - 1)]
+        given = (2 * chips - 1).contiguous(memory_format=torch.channels_last)
+        maps = [self.stem(given)]
         for down in self.down:
             maps.append(down(maps[-1]))
         found = maps.pop()
         for narrow, up in zip(reversed(self.narrow), reversed(self.up), strict=True):
             wider = interpolate(narrow(found), scale_factor=2, mode="bilinear", align_corners=False)
             found = relu(up(relu(wider + maps.pop())))
-        return self.head(found)
+        return pixel_shuffle(self.head(found), 2).contiguous()
 
 
 @lru_cache(maxsize=1)
