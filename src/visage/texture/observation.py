@@ -11,13 +11,17 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from visage.faces.shape import MorphableModel
 from visage.texture.held_out import HeldOutViews
 from visage.texture.infer import InferenceConfig, look
 from visage.texture.low_frequency import LowFrequencyAlbedo
 from visage.texture.partial_albedo import partial_albedo
-from visage.texture.window import face_region
+from visage.texture.window import face_region, resized
+
+_PIXELS = 0.8  # of a photograph's side and of a window's: 240 mm are in one, 192 in the other
+_ALL = 0.999
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +52,11 @@ def observe_truly(views: HeldOutViews, row: int, size: int) -> Observation:
     """
     one, albedo, model = views[[row]], LowFrequencyAlbedo.load(), _model()
     smooth = albedo.texture(albedo.fit(one.textures(size), face_region(size)), size)
+    finer = looks(one.image, size)
     found = partial_albedo(
-        one.image, one.vertices(model), one.camera, one.light, size, one.seen, smooth
+        one.image, one.vertices(model), one.camera, one.light, finer * size, one.seen, smooth
     )
-    return Observation(found.texture, found.visible, smooth)
+    return Observation(*averaged(found.texture, found.visible, finer), smooth)
 
 
 @torch.no_grad()
@@ -66,8 +71,37 @@ def observe(image: Tensor, size: int) -> Observation:
         visage.photos.reading.PhotoError: no face is found.
         visage.texture.errors.TextureError: hardly anything of the face is seen.
     """
-    sight = look(image, InferenceConfig(size=size))
-    return Observation(sight.partial.texture, sight.visible, sight.low_frequency)
+    finer = looks(image, size)
+    sight = look(image, InferenceConfig(size=finer * size))
+    seen = averaged(sight.partial.texture, sight.visible, finer)
+    return Observation(*seen, resized(sight.low_frequency, size))
+
+
+def looks(image: Tensor, size: int) -> int:
+    """How often, each way, a texel is looked up in a photograph (B, 3, H, W) that its head fills.
+
+    As often as it has pixels there: one look would take the grain between texels for grain of
+    texels, as any picture that is reduced without means.
+
+    >>> looks(torch.zeros(1, 3, 512, 512), 192), looks(torch.zeros(1, 3, 512, 512), 512)
+    (2, 1)
+    """
+    return max(1, round(_PIXELS * image.shape[-1] / size))
+
+
+def averaged(texture: Tensor, visible: Tensor, factor: int) -> tuple[Tensor, Tensor]:
+    """Means of so many by so many texels, and where all of them are visible.
+
+    Args:
+        texture: (B, 3, F S, F S).
+        visible: (B, 1, F S, F S), 0 or 1.
+        factor: F.
+
+    Returns:
+        (B, 3, S, S), 0.5 where it is not visible, and (B, 1, S, S).
+    """
+    shown = (avg_pool2d(visible, factor) > _ALL).to(visible)
+    return torch.where(shown > 0, avg_pool2d(texture, factor), 0.5), shown
 
 
 @lru_cache(maxsize=1)
