@@ -27,8 +27,8 @@ from visage.texture.window import face_region
 from visage.texture.yiq import luminance
 
 PERSON = 4  # of the validation split: freckles, moles, fine lines, stubble
-SIZE = 320
-STEPS = 60
+SIZE = 256
+STEPS = 50
 QUALITY = 90
 
 
