@@ -99,9 +99,18 @@ def test_some_of_them(folder):
 
 def test_the_true_texture_is_the_persons(folder, monkeypatch):
     asked = []
-    monkeypatch.setattr(held_out, "face_textures", lambda *given: asked.append(given))
-    _views(folder)[[1]].textures(64)
-    assert asked == [("validation", (1,), 64)]
+
+    class Database:
+        def load(self, *given):
+            asked.append(given)
+            return self
+
+        def textures(self, indices):
+            return indices
+
+    monkeypatch.setattr(held_out, "TextureDatabase", Database())
+    assert _views(folder)[[1]].textures(64) == (1,)
+    assert asked == [(64, 2, "validation")]
 
 
 def test_refuses(tmp_path):

@@ -33,8 +33,9 @@ from visage.faces.shape import MorphableModel
 from visage.faces.shots import EVERYDAY, Shots, shots
 from visage.files import written_whole
 from visage.photos.downloads import cache_folder
+from visage.texture.database import TextureDatabase
 from visage.texture.errors import HeldOutError
-from visage.texture.skins import SEED, face_atlases, face_textures
+from visage.texture.skins import SEED, face_atlases
 
 PEOPLE = 50
 """As many as the truth is measured on."""
@@ -104,8 +105,13 @@ class HeldOutViews:
         return model.vertices(self.identity, self.expression)
 
     def textures(self, size: int) -> Tensor:
-        """True textures (B, 3, size, size), see `visage.texture.skins.face_textures`."""
-        return face_textures(self.split, self.indices, size)
+        """True textures (B, 3, size, size), made as the database's are.
+
+        A small texture is the mean of a large one. Painted small, it would lack the pores that a
+        photograph's pixels are means of, too.
+        """
+        count = max(self.indices) + 1
+        return TextureDatabase.load(size, count, self.split).textures(self.indices)
 
 
 _PICTURED = ("image", "seen", "identity", "expression", "landmarks")
