@@ -19,6 +19,9 @@ from visage.texture.errors import SynthesisError
 from visage.texture.low_frequency import SIZE as LOW_SIZE
 from visage.texture.window import resized
 
+_MOST = (
+    0.02  # strength: brows have outlines to grow from, and grain as strong as they would break them
+)
 _NEGLIGIBLE = 0.005  # weight of a person who is left out: there are hundreds
 _FALL = 1.5  # amplitude falls as 1 / frequency to this power, as on cheeks of validation people
 
@@ -56,7 +59,7 @@ def detail_strength(database: TextureDatabase, weights: Tensor) -> Tensor:
         weights: (K,), of the blend; negative ones count as none.
 
     Returns:
-        (1, 1, S, S), of luminance.
+        (1, 1, S, S), of luminance; not more than what skin has.
 
     Raises:
         SynthesisError: there are not K weights, or none is positive.
@@ -69,7 +72,7 @@ def detail_strength(database: TextureDatabase, weights: Tensor) -> Tensor:
     variance = torch.zeros(1, 1, database.size, database.size)
     for index in (shares > _NEGLIGIBLE).nonzero()[:, 0].tolist():
         variance += shares[index] * _variance(database.luminance([index]))
-    return variance.sqrt()
+    return variance.sqrt().clamp(max=_MOST)
 
 
 def _variance(luminance: Tensor) -> Tensor:
