@@ -38,13 +38,14 @@ class TruthPlan:
 
     people: int = 50  # in both views, with a true fit
     loose: int = 6  # of whom unconstrained weights are measured too
-    whole: int = 6  # of whom correlations of the whole face, the paper's, are measured too
-    photographed: int = 8  # of whom everything is inferred from the photograph, too
+    whole: int = 5  # of whom correlations of the whole face, the paper's, are measured too
+    photographed: int = 6  # of whom everything is inferred from the photograph, too
     fine: int = 2  # of whom, from the front, textures of 512 texels are made
     size: int = 192  # texels: of 1 mm; the window of an atlas of 512
     database: int = 256
     iterations: int = 60  # of L-BFGS: a texture takes four seconds
     fine_size: int = 512
+    fine_database: int = 128  # as many take half a minute a photograph
     fine_iterations: int = 80
     pixels: int = 512  # of the photographs' sides
 
@@ -141,7 +142,7 @@ def _fine(plan: TruthPlan) -> list[Row]:
     if not plan.fine:
         return []
     config = SynthesisConfig(iterations=plan.fine_iterations)
-    bench = Bench.load(plan.fine_size, plan.database, config)
+    bench = Bench.load(plan.fine_size, min(plan.database, plan.fine_database), config)
     views = held_out_views(plan.fine, "test", plan.pixels, relief=False)
     true = views.textures(plan.fine_size)
     found = measure(
@@ -189,7 +190,7 @@ def _protocol(plan: TruthPlan) -> str:
         f"its own than to all others. Rows _photo: {plan.photographed} of the people, wrinkles in "
         "relief, and everything (landmarks, mask, fit, light, albedo) inferred from the "
         f"photograph. Rows _{plan.fine_size}: {plan.fine} people at {plan.fine_size} texels, "
-        f"{plan.fine_iterations} steps."
+        f"{plan.fine_iterations} steps, {plan.fine_database} training people."
     )
 
 
