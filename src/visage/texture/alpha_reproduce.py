@@ -18,7 +18,7 @@ from visage.texture.synthesis_study import StudyPlan, cases, detail_rows, loupe_
 
 ALPHAS = (0.0, 2.0, 20.0, 200.0, 2000.0, 20000.0)
 
-PLANS = {"fast": StudyPlan(1, 128, 4, 4), "full": StudyPlan(3, 256, 256, 120)}
+PLANS = {"fast": StudyPlan(1, 128, 4, 4), "full": StudyPlan(3, 256, 256, 60)}
 
 
 def reproduce_fig6(profile: Profile, seed: int) -> tuple[Result, Figure]:

@@ -30,7 +30,7 @@ from visage.texture.synthesis_study import (
 )
 from visage.texture.vgg19 import DOWNLOAD
 
-PLANS = {"fast": StudyPlan(1, 128, 2, 3), "full": StudyPlan(2, 256, 32, 80)}
+PLANS = {"fast": StudyPlan(1, 128, 2, 3), "full": StudyPlan(2, 256, 32, 50)}
 
 _SQUEEZENET = "squeezenet_v1.0_imagenet.npz"
 

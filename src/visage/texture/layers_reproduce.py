@@ -19,7 +19,7 @@ from visage.texture.synthesis_study import StudyPlan, cases, detail_rows, loupe_
 from visage.texture.window import face_region
 from visage.texture.yiq import luminance
 
-PLANS = {"fast": StudyPlan(1, 128, 4, 3), "full": StudyPlan(3, 256, 256, 80)}
+PLANS = {"fast": StudyPlan(1, 128, 4, 3), "full": StudyPlan(3, 256, 256, 50)}
 
 _SHOWN = "from_deepest"
 
