@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import structural_similarity
 
+from visage.texture.backbones import load_backbone
 from visage.texture.errors import MeasureError
 from visage.texture.measures import (
     BANDS,
     band_energies,
     band_energy_ratio,
     bands,
+    gram_distance,
     mean_difference,
     relative_distance,
     ssim,
@@ -116,6 +118,27 @@ def test_mean_difference():
     region[..., :2] = 1
     made[..., 2:] = 1
     assert mean_difference(made, true, region).tolist() == [0.25]
+
+
+def test_gram_distance_is_that_of_masked_features():
+    backbone = load_backbone("random_vgg19", width=0.1)
+    made, true, region = _noise(2, 32, 1), _noise(2, 32, 2), _disc()
+    found = gram_distance(backbone, made, true, region)
+    wanted = []
+    for a, b in zip(made, true, strict=True):
+        layers = []
+        for name in backbone.gram_layers:
+            matrices = []
+            for one in (a, b):
+                masked = torch.where(region > 0, one[None], 0.5)
+                flat = backbone.features(masked, [name])[name][0].flatten(1)
+                matrices.append(flat @ flat.T / flat.shape[1])
+            layers.append(float((matrices[0] - matrices[1]).norm() / matrices[1].norm()))
+        wanted.append(sum(layers) / len(layers))
+    torch.testing.assert_close(found, torch.tensor(wanted), atol=1e-5, rtol=1e-4)
+    assert gram_distance(backbone, true, true, region).tolist() == [0.0, 0.0]
+    elsewhere = torch.where(region > 0, made, 0.9)
+    torch.testing.assert_close(gram_distance(backbone, elsewhere, true, region), found)
 
 
 def test_each_layer_counts_alike():

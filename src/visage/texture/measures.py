@@ -6,16 +6,13 @@ region's border are taken over the texels inside (normalised convolution, Knutss
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from visage.texture.backbones import Backbone
 from visage.texture.errors import MeasureError
-
-if TYPE_CHECKING:
-    from visage.texture.backbones import Backbone
+from visage.texture.gram import grams
 
 BANDS = ("high", "middle", "low")
 """Waves below about 5 texels, to about 25 texels, and longer ones (see `bands`)."""
@@ -162,8 +159,6 @@ def gram_distance(backbone: Backbone, made: Tensor, true: Tensor, region: Tensor
     Raises:
         MeasureError: the shapes do not fit, or the region has no texel.
     """
-    from visage.texture.gram import grams
-
     inside = _checked(made, region)
     _checked(true, region)
     found = []
