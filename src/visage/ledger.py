@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Profile = Literal["fast", "full"]
 
 _ID = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9_-]*")
-_LARGE = 300_000  # bytes of a figure
+_LARGE = 60_000  # bytes of a figure: plots stay below, sheets of pictures do not
 _FIGURE_SUFFIXES = (".png", ".svg", ".webp", ".jpg")
 
 
@@ -358,7 +358,7 @@ def _write_raster(path: Path, png: bytes) -> str:
         from PIL import Image  # only to record
 
         webp = io.BytesIO()
-        Image.open(io.BytesIO(png)).convert("RGB").save(webp, "webp", quality=90, method=6)
+        Image.open(io.BytesIO(png)).convert("RGB").save(webp, "webp", quality=80, method=6)
         target, content = path.with_suffix(".webp"), webp.getvalue()
     with written_whole(target) as temporary:
         temporary.write_bytes(content)
