@@ -33,11 +33,11 @@ QUALITY = 88
 
 
 def negative_share(blend: Grams) -> float:
-    """The largest of the layers' -λ_min / λ_max, 0 where no eigenvalue is negative."""
+    """The largest of the layers' -λ_min / max |λ|, 0 where no eigenvalue is negative."""
     shares = []
     for matrix in blend.values():
         values = torch.linalg.eigvalsh(matrix[0].double())
-        shares.append(float((-values[0] / values[-1]).clamp(min=0)))
+        shares.append(float((-values[0] / values.abs().max().clamp(min=1e-30)).clamp(min=0)))
     return max(shares)
 
 
