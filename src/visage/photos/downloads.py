@@ -40,6 +40,7 @@ class Download:
 _LFW_TERMS = (
     "no licence: photographs collected from the web, for research; do not redistribute or show them"
 )
+_PYTORCH = "pytorch.org"  # whose models lie beside its packages
 _FACENET = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/"
 
 DOWNLOADS: dict[str, Download] = {
@@ -96,7 +97,7 @@ DOWNLOADS: dict[str, Download] = {
         ),
         Download(
             name="vgg19-imagenet",
-            urls=("https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",),
+            urls=(f"https://download.{_PYTORCH}/models/vgg19-dcbb9e9d.pth",),
             sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
             licence="BSD 3-Clause; trained on ImageNet, photographs collected from the web",
             bytes=574_673_361,
