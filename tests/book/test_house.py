@@ -85,6 +85,20 @@ def test_version_and_licences_agree():
     assert "CC BY 4.0" in Book().config["html"]["extra_footer"]
 
 
+def test_an_installed_package_has_its_data():
+    tool = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]
+    declared = tool["setuptools"]["package-data"]
+    source = REPOSITORY / "src"
+    kept = {
+        path
+        for package, patterns in declared.items()
+        for pattern in patterns
+        for path in (source / package.replace(".", "/")).glob(pattern)
+    }
+    there = {path for path in tracked() if source in path.parents and path.suffix != ".py"}
+    assert there - kept == set()
+
+
 def test_requirements_are_exact_and_need_no_torchvision():
     lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
     pins = [line.partition("#")[0].strip() for line in lines]
