@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -27,7 +25,7 @@ from visage.texture.fit_unknowns import FitUnknowns, start_from_landmarks
 from visage.texture.held_out import HeldOutViews, held_out_views
 from visage.texture.model_fit import DEFAULT, FitConfig, ModelFit, fit_model
 from visage.texture.segmentation import segment
-from visage.texture.study import part_result
+from visage.texture.study import part_result, threads
 
 YAWS = (0.0, 45.0)
 """Degrees."""
@@ -66,7 +64,7 @@ def reproduce_fit(
     """Fit held-out people, from the front and from the side; full: 20, fast: 1."""
     start = time.perf_counter()
     config = DEFAULT if profile == "full" else _BRIEF
-    with _threads(_THREADS):
+    with threads(_THREADS):
         fitted = {yaw: fitted_views(_PEOPLE[profile], split, yaw, config) for yaw in YAWS}
         raced = [_race(one, profile, config) for one in fitted.values()]
     found = {yaw: _errors(one) for yaw, one in fitted.items()}
@@ -229,16 +227,6 @@ def _figure(fitted: dict[float, FittedViews], found: dict[float, dict[str, Tenso
         fits.append(one.fit[index : index + 1])
         captions.append(f"{float(found[yaw]['head'][index]):.1f} mm")
     return fit_figure(torch.stack(pictures), torch.stack(masks), ModelFit.joined(fits), captions)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 EXPERIMENTS: dict[str, Experiment] = {"texture/fit": reproduce_fit}

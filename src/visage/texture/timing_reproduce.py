@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,7 +17,7 @@ from visage.texture.gram_database import GramDatabase
 from visage.texture.low_frequency import LowFrequencyAlbedo
 from visage.texture.regional import Regional
 from visage.texture.skins import face_textures
-from visage.texture.study import part_result
+from visage.texture.study import part_result, threads
 from visage.texture.synthesis import SynthesisConfig, synthesise
 from visage.texture.window import face_region
 from visage.texture.yiq import luminance
@@ -52,7 +50,7 @@ def reproduce_timing(profile: Profile, seed: int) -> Result:
     """One face of which half is seen, from masked correlations to a texture."""
     start, plan = time.perf_counter(), PLANS[profile]
     true = face_textures("test", [0], plan.size)
-    with _threads(_THREADS):
+    with threads(_THREADS):
         rows = _analysis_rows(true, plan)
         rows += _synthesis_rows(true, plan)
     if torch.cuda.is_available():
@@ -72,17 +70,6 @@ def reproduce_timing(profile: Profile, seed: int) -> Result:
         "16 times as large as the default here.",
         profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """So many threads of torch, and then as many as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _analysis_rows(true: Tensor, plan: TimingPlan) -> list[Row]:

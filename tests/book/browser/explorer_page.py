@@ -32,6 +32,24 @@ SENDS_FILES = """
 """A kernel that answers with the file that is asked for."""
 
 
+NO_WEBGL = """
+    const before = HTMLCanvasElement.prototype.getContext;
+    HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+      return kind === "webgl2" ? null : before.call(this, kind, ...more);
+    };
+"""
+"""Lets a page believe that its browser cannot draw with WebGL 2."""
+
+
+def painted(page):
+    """Wait until everything that was asked for is on the screen."""
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>"
+        " setTimeout(done, 30))))"
+    )
+    return page
+
+
 def slide(page, selector, place, rest=120):
     """Put a slider somewhere, and let the picture settle for `rest` milliseconds."""
     page.locator(selector).evaluate(

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.book.browser.explorer_page import fits, pixels, slide, write_notebook
+from tests.book.browser.explorer_page import NO_WEBGL, fits, painted, pixels, slide, write_notebook
 from tools.browser import visit as visiting
 from tools.serve import served
 from visage.explore.geometry_faces import shown_faces
@@ -27,12 +27,6 @@ FINE = "geometry/wrinkles_from_shading.html"
 RELIEF = ".vx-relief:not(.vx-weights):not(.vx-mesh)"
 TIMEOUT = 60_000
 STYLES = ("explorer.css", "inversion_explorer.css", "geometry_explorers.css")
-NO_WEBGL = """
-    const before = HTMLCanvasElement.prototype.getContext;
-    HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
-      return kind === "webgl2" ? null : before.call(this, kind, ...more);
-    };
-"""
 
 
 def shown(page, explorer):
@@ -44,15 +38,6 @@ def shown(page, explorer):
         timeout=TIMEOUT,
     )
     return painted(page)
-
-
-def painted(page):
-    """Wait until everything that was asked for is on the screen."""
-    page.evaluate(
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>"
-        " setTimeout(done, 30))))"
-    )
-    return page
 
 
 def surface(page, explorer):

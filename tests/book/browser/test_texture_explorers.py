@@ -7,19 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.book.browser.explorer_page import fits, pixels, slide
+from tests.book.browser.explorer_page import NO_WEBGL, fits, painted, pixels, slide
 
 WHAT = "texture/what_skin_is_made_of.html"
 BLEND = "texture/a_convex_blend.html"
 MISSING = "texture/the_missing_half.html"
 ALPHA, SIMPLEX, TURNING = ".vx-alpha", ".vx-simplex", ".vx-turning"
 TIMEOUT = 60_000
-NO_WEBGL = """
-    const before = HTMLCanvasElement.prototype.getContext;
-    HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
-      return kind === "webgl2" ? null : before.call(this, kind, ...more);
-    };
-"""
 
 
 def shown(page, explorer):
@@ -32,15 +26,6 @@ def shown(page, explorer):
         timeout=TIMEOUT,
     )
     return painted(page)
-
-
-def painted(page):
-    """Wait until everything that was asked for is on the screen."""
-    page.evaluate(
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>"
-        " setTimeout(done, 30))))"
-    )
-    return page
 
 
 def set_to(page, explorer, key, value):
