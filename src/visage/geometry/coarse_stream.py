@@ -60,17 +60,16 @@ class CoarseStream:
     def batch(self, indices: Sequence[int]) -> dict[str, Tensor]:
         """Faces (B, 1, H, W), their numbers `truth` (B, 138), and `current` (B, 138)."""
         draws = [_Draw.of(self.seed, index, len(self.kept), self.data) for index in indices]
-        truth, faces = self._seen(
-            [draw.row for draw in draws],
-            [draw.window for draw in draws],
-            [draw.follow for draw in draws],
-        )
+        images, shape, camera = self.kept.rows([draw.row for draw in draws])
+        window = self._window(camera, [draw.window for draw in draws], [d.follow for d in draws])
+        placed, faces = cut(images, camera, *window, self.data.size)
+        truth = torch.cat([shape, pose_numbers(placed)], 1)
         # The random face of eq. 3 is another picture's: a likely face in a likely pose.
-        other, _ = self._seen(
-            [draw.other for draw in draws],
-            [draw.other_window for draw in draws],
-            [draw.other_follow for draw in draws],
+        _, shape, camera = self.kept.rows([draw.other for draw in draws])
+        window = self._window(
+            camera, [draw.other_window for draw in draws], [draw.other_follow for draw in draws]
         )
+        other = torch.cat([shape, pose_numbers(moved(camera, *window, self.data.size))], 1)
         mirrored = torch.tensor([draw.mirrored for draw in draws])
         faces = torch.where(mirrored[:, None, None, None], faces.flip(-1), faces)
         truth = self.mirror.where(mirrored, truth)
@@ -83,16 +82,14 @@ class CoarseStream:
             "current": current.masked_fill(start, 0),
         }
 
-    def _seen(
-        self, rows: list[int], windows: list[np.ndarray], follow: list[float]
-    ) -> tuple[Tensor, Tensor]:
-        """Numbers (B, 138), and pictures (B, 1, H, W), of faces in windows that are a bit off."""
-        images, shape, camera = self.kept.rows(rows)
+    def _window(
+        self, camera: WeakPerspective, windows: list[np.ndarray], follow: list[float]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Shift (B, 2), growth (B,) and roll (B,) of faces in windows that are a bit off."""
         shift, growth, roll = torch.from_numpy(np.stack(windows)).float().split([2, 1, 1], 1)
         yaw = camera.angles[:, 1].clamp(-_FOLLOWED, _FOLLOWED)
         shift = shift - torch.stack([torch.tensor(follow).float() * yaw, 0 * yaw], 1)
-        placed, pictures = cut(images, camera, shift, growth[:, 0], roll[:, 0], self.data.size)
-        return torch.cat([shape, pose_numbers(placed)], 1), pictures
+        return shift, growth[:, 0], roll[:, 0]
 
     def _spoilt(self, faces: Tensor, draws: list[_Draw]) -> Tensor:
         gain, gamma, level = (
@@ -139,23 +136,36 @@ def cut(
         The cameras that take the windows, and the windows (B, 1, size, size); what lies outside of
         a picture continues its edge.
     """
-    cosine, sine = roll.cos(), roll.sin()
-    turn = torch.stack([cosine, -sine, sine, cosine], 1).unflatten(1, (2, 2))
-    angles = camera.angles + torch.stack([0 * roll, 0 * roll, roll], 1)
-    scale = growth.exp() * (size / WIDTH)
-    turned = (turn @ camera.translation[..., None])[..., 0]
-    unmoved = WeakPerspective(angles, turned, size, size, scale=scale)
-    # Where the face's centre would be, by the one definition of a pose's shift.
-    offset = shift - pose_numbers(unmoved)[:, 3:5] * SHIFT
-    placed = WeakPerspective(angles, turned + offset, size, size, scale=scale)
+    placed = moved(camera, shift, growth, roll, size)
+    turn = _turn(roll)
+    offset = placed.translation - (turn @ camera.translation[..., None])[..., 0]
     # q = s' (R p / s + e) takes a picture's pixel p to a window's q, from the middles, y up.
     pixel = torch.arange(size, device=images.device) - (size - 1) / 2
     q = torch.stack(torch.meshgrid(pixel, -pixel, indexing="xy"), -1)  # (size, size, 2)
-    back = q / scale[:, None, None, None] - offset[:, None, None]
+    back = q / placed.scale[:, None, None, None] - offset[:, None, None]
     p = (back @ turn[:, None]) * camera.scale[:, None, None, None]  # row vectors: R^T from the left
     grid = p * p.new_tensor([2.0, -2.0]) / images.shape[-1]
     windows = grid_sample(images, grid, padding_mode="border", align_corners=False)
     return placed, windows
+
+
+def moved(
+    camera: WeakPerspective, shift: Tensor, growth: Tensor, roll: Tensor, size: int
+) -> WeakPerspective:
+    """The cameras of `cut`, without its pictures."""
+    angles = camera.angles + torch.stack([0 * roll, 0 * roll, roll], 1)
+    scale = growth.exp() * (size / WIDTH)
+    turned = (_turn(roll) @ camera.translation[..., None])[..., 0]
+    unmoved = WeakPerspective(angles, turned, size, size, scale=scale)
+    # Where the face's centre would be, by the one definition of a pose's shift.
+    offset = shift - pose_numbers(unmoved)[:, 3:5] * SHIFT
+    return WeakPerspective(angles, turned + offset, size, size, scale=scale)
+
+
+def _turn(roll: Tensor) -> Tensor:
+    """Rotations (B, 2, 2) in the picture's plane."""
+    cosine, sine = roll.cos(), roll.sin()
+    return torch.stack([cosine, -sine, sine, cosine], 1).unflatten(1, (2, 2))
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ from visage.ledger import current_revision, describe_device
 from visage.training import Recipe, Trained, TrainingConfig
 
 TRAINING = TrainingConfig(
-    steps=8000,
+    steps=14000,  # errors were still falling after 8,000
     batch_size=32,
     learning_rate=4e-4,  # above it, answers of the many small modes only grow noisier
     warmup=300,
