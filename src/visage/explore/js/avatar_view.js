@@ -1,5 +1,6 @@
 // Draws a head of coloured vertices with WebGL 2, as visage.normalization.avatar.draw_avatars does.
 import { vertexNormals } from "./face_model.js";
+import { compileProgram, uniformPlaces } from "./webgl_program.js";
 
 export const SHOWS = ["blend", "projected", "confidence", "basis", "shape"];
 
@@ -65,19 +66,6 @@ export function avatarHeads({ header, arrays }) {
   });
 }
 
-function compile(gl) {
-  const program = gl.createProgram();
-  for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
-    const shader = gl.createShader(kind);
-    gl.shaderSource(shader, source);
-    gl.compileShader(shader);
-    if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) throw new Error(gl.getShaderInfoLog(shader));
-    gl.attachShader(program, shader);
-  }
-  gl.linkProgram(program);
-  return program;
-}
-
 // heads: [{ positions, normals, projected (rgb and confidence), explained }], with one list of triangles.
 // Throws where the browser has no WebGL 2.
 export function makeAvatarView(canvas, heads, triangles, harmonics) {
@@ -86,7 +74,7 @@ export function makeAvatarView(canvas, heads, triangles, harmonics) {
   let made = null;
 
   function build() {
-    const program = compile(gl);
+    const program = compileProgram(gl, VERTEX, FRAGMENT);
     const indices = gl.createBuffer();
     const arrays = heads.map((head) => {
       const array = gl.createVertexArray();
@@ -102,8 +90,7 @@ export function makeAvatarView(canvas, heads, triangles, harmonics) {
       return array;
     });
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, triangles, gl.STATIC_DRAW);
-    const place = (name) => gl.getUniformLocation(program, name);
-    return { program, arrays, places: Object.fromEntries(["uTurn", "uCamera", "uShow", "uLit", "uHarmonics"].map((name) => [name, place(name)])) };
+    return { program, arrays, places: uniformPlaces(gl, program) };
   }
 
   const lost = (event) => { event.preventDefault(); made = null; };

@@ -3,6 +3,7 @@ import { HEAD_VERTEX, HEAD_FRAGMENT, SHADOW_VERTEX, SHADOW_FRAGMENT, PLANE_VERTE
 import { STRAND_VERTEX, STRAND_FRAGMENT, STRAND_SHADOW_VERTEX } from "./face_strand_shaders.js";
 import { makeHair } from "./face_hair.js";
 import { rotationMatrix } from "./face_model.js";
+import { compileProgram, uniformPlaces } from "./webgl_program.js";
 
 export const VIEWS = ["shaded", "albedo", "normals", "depth", "pncc", "uv", "wireframe"];
 export const BALL_SHARE = 0.2; // of the picture's side, in its lower left corner
@@ -12,26 +13,9 @@ const SHADOW_REACH = 215; // mm: half of what the shadow map covers
 const SHADOW_CENTRE = [0, -35, 10]; // mm, head frame
 const ATTRIBUTES = ["aPosition", "aNormal", "aRest", "aUv", "aFirst", "aSecond", "aThird"];
 
-function compile(gl, vertex, fragment) {
-  const program = gl.createProgram();
-  for (const [kind, source] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
-    const shader = gl.createShader(kind);
-    gl.shaderSource(shader, source);
-    gl.compileShader(shader);
-    if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) throw new Error(gl.getShaderInfoLog(shader));
-    gl.attachShader(program, shader);
-    gl.deleteShader(shader);
-  }
-  ATTRIBUTES.forEach((name, place) => gl.bindAttribLocation(program, place, name));
-  gl.linkProgram(program);
-  if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(program));
-  const places = {};
-  const count = gl.getProgramParameter(program, gl.ACTIVE_UNIFORMS) ?? 0;
-  for (let i = 0; i < count; i++) {
-    const { name } = gl.getActiveUniform(program, i);
-    places[name.replace("[0]", "")] = gl.getUniformLocation(program, name);
-  }
-  return { program, places };
+function compiled(gl, vertex, fragment) {
+  const program = compileProgram(gl, vertex, fragment, ATTRIBUTES);
+  return { program, places: uniformPlaces(gl, program) };
 }
 
 // Sets the uniforms that a program has: arrays by length, numbers as floats.
@@ -145,13 +129,13 @@ export function makeView(canvas, face, pictures) {
     gl.readBuffer(gl.NONE);
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     const programs = {
-      head: compile(gl, HEAD_VERTEX, HEAD_FRAGMENT),
-      shadow: compile(gl, SHADOW_VERTEX, SHADOW_FRAGMENT),
-      backdrop: compile(gl, PLANE_VERTEX, BACKDROP_FRAGMENT),
-      ball: compile(gl, PLANE_VERTEX, BALL_FRAGMENT),
-      line: compile(gl, LINE_VERTEX, LINE_FRAGMENT),
-      strand: compile(gl, STRAND_VERTEX, STRAND_FRAGMENT),
-      strandShadow: compile(gl, STRAND_SHADOW_VERTEX, SHADOW_FRAGMENT),
+      head: compiled(gl, HEAD_VERTEX, HEAD_FRAGMENT),
+      shadow: compiled(gl, SHADOW_VERTEX, SHADOW_FRAGMENT),
+      backdrop: compiled(gl, PLANE_VERTEX, BACKDROP_FRAGMENT),
+      ball: compiled(gl, PLANE_VERTEX, BALL_FRAGMENT),
+      line: compiled(gl, LINE_VERTEX, LINE_FRAGMENT),
+      strand: compiled(gl, STRAND_VERTEX, STRAND_FRAGMENT),
+      strandShadow: compiled(gl, STRAND_SHADOW_VERTEX, SHADOW_FRAGMENT),
     };
     return { array, buffers, edges, textures, target, programs, worn: {} };
   }

@@ -1,5 +1,6 @@
 // Draws one triangle mesh with WebGL 2: turned by the reader, under one lamp, in one of the looks.
 import { SHADING_GLSL, LOOKS, DEPTH_RANGE } from "./surface_shading.js";
+import { compileProgram, uniformPlaces } from "./webgl_program.js";
 
 const VERTEX = `#version 300 es
 in vec3 aPoint; in vec3 aNormal; in vec3 aColour; in vec3 aPhoto;
@@ -23,22 +24,6 @@ void main() {
   colour = uLine > 0.0 ? vec4(vec3(0.05, 0.25, 0.38) * uLine, uLine) : vec4(seen, 1.0);
 }`;
 const ATTRIBUTES = { aPoint: "points", aNormal: "normals", aColour: "colours", aPhoto: "screen" };
-
-function program(gl) {
-  const made = gl.createProgram();
-  for (const [kind, source] of [[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]]) {
-    const shader = gl.createShader(kind);
-    gl.shaderSource(shader, source);
-    gl.compileShader(shader);
-    if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) throw new Error(gl.getShaderInfoLog(shader));
-    gl.attachShader(made, shader);
-    gl.deleteShader(shader);
-  }
-  Object.keys(ATTRIBUTES).forEach((name, place) => gl.bindAttribLocation(made, place, name));
-  gl.linkProgram(made);
-  if (!gl.getProgramParameter(made, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(made));
-  return made;
-}
 
 // Every edge of the triangles once, for a wireframe.
 export function meshEdges(triangles) {
@@ -70,9 +55,8 @@ export function makeSurfaceView(canvas) {
       gl.vertexAttribPointer(place, 3, gl.FLOAT, false, 0, 0);
       gl.enableVertexAttribArray(place);
     });
-    const one = program(gl);
-    const places = Object.fromEntries(["uTurn", "uSpan", "uReach", "uLamp", "uLook", "uLine"].map((name) => [name, gl.getUniformLocation(one, name)]));
-    return { array, buffers, triangles: gl.createBuffer(), edges: gl.createBuffer(), program: one, places };
+    const program = compileProgram(gl, VERTEX, FRAGMENT, Object.keys(ATTRIBUTES));
+    return { array, buffers, triangles: gl.createBuffer(), edges: gl.createBuffer(), program, places: uniformPlaces(gl, program) };
   }
 
   function send(mesh) {

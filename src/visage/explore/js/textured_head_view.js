@@ -1,4 +1,5 @@
 // Draws a head with WebGL 2: two textures, one at each side of a line, under one lamp, with bumps from the texture's luminance.
+import { compileProgram, uniformPlaces } from "./webgl_program.js";
 
 export const TEXTURES = ["low", "made", "seen", "truth"];
 const CAMERA = [950, 7.2]; // mm from the viewer, and focal length over half the side
@@ -68,21 +69,6 @@ void main() {
   colour = vec4(mix(encode(lit), vec3(0.84, 0.37, 0.0), 0.45 * invented), 1.0);
 }`;
 
-function headProgram(gl) {
-  const made = gl.createProgram();
-  for (const [kind, source] of [[gl.VERTEX_SHADER, HEAD_VERTEX], [gl.FRAGMENT_SHADER, HEAD_FRAGMENT]]) {
-    const shader = gl.createShader(kind);
-    gl.shaderSource(shader, source);
-    gl.compileShader(shader);
-    if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) throw new Error(gl.getShaderInfoLog(shader));
-    gl.attachShader(made, shader);
-    gl.deleteShader(shader);
-  }
-  gl.linkProgram(made);
-  if (!gl.getProgramParameter(made, gl.LINK_STATUS) && !gl.isContextLost()) throw new Error(gl.getProgramInfoLog(made));
-  return made;
-}
-
 // heads: [{ positions, normals, places, tiles, low, atlas }]: arrays of vertices, and pictures { width, height, data (RGBA) }.
 // null where the browser has no WebGL 2.
 export function makeHeadView(canvas, heads, triangles, box) {
@@ -103,7 +89,7 @@ export function makeHeadView(canvas, heads, triangles, box) {
   }
 
   function build() {
-    const program = headProgram(gl);
+    const program = compileProgram(gl, HEAD_VERTEX, HEAD_FRAGMENT);
     const indices = gl.createBuffer();
     const arrays = heads.map((head) => {
       const array = gl.createVertexArray();
@@ -118,8 +104,7 @@ export function makeHeadView(canvas, heads, triangles, box) {
       return { array, pictures: [head.tiles, head.low, head.atlas].map(picture) };
     });
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, triangles, gl.STATIC_DRAW);
-    const names = ["uTurn", "uCamera", "uLift", "uTiles", "uLow", "uAtlas", "uBox", "uSides", "uSplit", "uWide", "uBump", "uTint", "uLamp"];
-    return { program, arrays, places: Object.fromEntries(names.map((name) => [name, gl.getUniformLocation(program, name)])) };
+    return { program, arrays, places: uniformPlaces(gl, program) };
   }
 
   const lost = (event) => { event.preventDefault(); made = null; };
