@@ -112,6 +112,7 @@ function render({ model, el }) {
       colours = colourOf(low, 0, 1, told.tile);
       own = luminanceOf(colours);
       draw();
+      el.dataset.ready = "true";
     } catch (error) {
       status.textContent = error.message;
       status.classList.add("vx-wrong");

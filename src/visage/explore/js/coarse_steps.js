@@ -105,6 +105,7 @@ function render({ model, el }) {
       // The last answer's mask shows each face best.
       small.forEach((canvas, person) => canvas.getContext("2d").drawImage(sheet, (steps - 1) * PARTS.length * tile, person * placings.length * tile, tile, tile, 0, 0, tile, tile));
       draw();
+      el.dataset.ready = "true";
     } catch (error) {
       status.textContent = error.message;
       status.classList.add("vx-wrong");

@@ -200,6 +200,7 @@ function render({ model, el }) {
     verdict.replaceChildren(html("strong", {}, d.toFixed(2)), ` ${same ? "reads as the same person" : "reads as somebody else"}`);
     verdict.classList.toggle("vx-is-different", !same);
     verdict.dataset.distance = d.toFixed(4);
+    el.dataset.ready = "true";
     explain.textContent = `Threshold ${threshold.toFixed(2)}. Of real pairs, ${percent(farther)} of one person's are as far apart or farther, and ${percent(nearer)} of two people's are as near or nearer.`;
     distances.move(d);
     bars.replaceChildren(embeddingPlot(reference.embedding, embedding));

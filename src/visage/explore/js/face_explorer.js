@@ -63,6 +63,7 @@ function render({ model, el }) {
       stop = start({ model, face, pictures, el, stage, canvas, overlay, side, below, status });
       stage.classList.add("vx-live");
       status.textContent = "";
+      el.dataset.ready = "true";
     } catch (error) {
       status.textContent = `${error.message} The picture shows what the library draws.`;
       status.classList.add("vx-wrong");

@@ -218,6 +218,7 @@ function render({ model, el }) {
       backend = loading;
       say(staticRoot() ? "The generator and the networks that judge it run in this page." : "");
       refresh();
+      el.dataset.ready = "true";
     } catch (error) {
       say(error.message, true);
     }

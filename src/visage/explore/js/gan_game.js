@@ -244,6 +244,7 @@ function render({ model, el }) {
       backend = loading;
       say(staticRoot() ? "The discriminator runs in this page." : "");
       refresh();
+      el.dataset.ready = "true";
     } catch (error) {
       say(error.message, true);
     }

@@ -212,6 +212,7 @@ function render({ model, el }) {
       ask.disabled = false;
       say(staticRoot() ? "The network runs in this page." : "");
       refresh();
+      el.dataset.ready = "true";
     } catch (error) {
       say(`${error.message} The picture shows the first person as the library paints it.`, true);
     }

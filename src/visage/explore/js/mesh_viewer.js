@@ -69,6 +69,7 @@ function render({ model, el }) {
       take.href = mesh.address;
       take.download = files[state.file].file;
       el.dataset.shown = `${state.file} ${state.look} ${state.wire}`;
+      el.dataset.ready = "true";
     } catch (error) {
       status.textContent = error.message;
       status.classList.add("vx-wrong");

@@ -150,6 +150,7 @@ function render({ model, el }) {
       backend = loading;
       say(staticRoot() ? "The decoder runs in this page." : "");
       refresh();
+      el.dataset.ready = "true";
     } catch (error) {
       say(`${error.message} The picture shows the first person as the library decodes it.`, true);
     }

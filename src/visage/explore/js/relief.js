@@ -125,6 +125,7 @@ function render({ model, el }) {
     stage.draw(scene, { ...now, photo: face.photo, width, height, pitch });
     facts(face);
     el.dataset.shown = `${now.key} ${state.look}`;
+    el.dataset.ready = "true";
   }
 
   controls(faces[state.face]);

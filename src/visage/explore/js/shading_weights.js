@@ -220,6 +220,7 @@ function render({ model, el }) {
         small[i].getContext("2d").putImageData(image, (rows - columns) / 2, 0);
       });
       draw();
+      el.dataset.ready = "true";
     } catch (error) {
       status.textContent = error.message;
       status.classList.add("vx-wrong");

@@ -86,6 +86,7 @@ function render({ model, el }) {
       if (gone) return;
       colours = [0, 1, 2].map((k) => colourOf(strip, k, 3, told.tile));
       draw();
+      el.dataset.ready = "true";
     } catch (error) {
       status.textContent = error.message;
       status.classList.add("vx-wrong");

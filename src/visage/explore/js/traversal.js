@@ -200,6 +200,7 @@ function render({ model, el }) {
       backend = loading;
       say(staticRoot() ? "Encoder and decoder run in this page." : "");
       refresh();
+      el.dataset.ready = "true";
     } catch (error) {
       say(error.message, true);
     }

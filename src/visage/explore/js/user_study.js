@@ -214,7 +214,7 @@ function render({ model, el }) {
     sheets = { halves, faces };
     begin.disabled = false;
     status.textContent = "";
-    el.dataset.ready = "";
+    el.dataset.ready = "true";
   })().catch((error) => {
     status.textContent = `The pictures could not be shown: ${error.message}`;
     status.classList.add("vx-wrong");

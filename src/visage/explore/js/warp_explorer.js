@@ -226,7 +226,7 @@ function render({ model, el }) {
     const context = canvas.getContext("2d", { willReadFrequently: true });
     pixelsOf = sources.map((picture) => { context.drawImage(picture, 0, 0, size, size); return context.getImageData(0, 0, size, size).data; });
     draw(1);
-    el.dataset.ready = "";
+    el.dataset.ready = "true";
   }).catch(() => { status.textContent = "The faces could not be shown."; status.classList.add("vx-wrong"); });
   return () => { gone = true; clearTimeout(timer); cancelAnimationFrame(frame); };
 }
