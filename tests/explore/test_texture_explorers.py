@@ -224,7 +224,7 @@ def test_the_page_unpacks_the_heads_that_were_packed(run_js):
     identity = torch.stack([torch.zeros(80), 0.5 * torch.ones(80)])
     script = (
         'import { unpackFace } from "./face_model.js";\n'
-        'import { headArrays } from "./turning_head.js";\n'
+        'import { headArrays } from "./head_arrays.js";\n'
         "const file = await unpackFace(Uint8Array.from(Buffer.from(given, 'base64')));\n"
         "const heads = [0, 1].map((p) => headArrays(file, p));\n"
         "console.log(JSON.stringify({ heads: heads.map((h) => Object.fromEntries(Object.entries(h).map(([k, v]) => [k, Array.from(v)]))), triangles: Array.from(file.arrays.triangles) }));"  # noqa: E501
@@ -247,7 +247,7 @@ def test_the_page_unpacks_the_heads_that_were_packed(run_js):
 
 def test_tiles_become_the_channels_of_one_picture(run_js):
     script = (
-        'import { packedTiles } from "./turning_head.js";\n'
+        'import { packedTiles } from "./head_arrays.js";\n'
         "console.log(JSON.stringify(Array.from(packedTiles(given.tiles, given.visible))));"
     )
     given = {"tiles": [[1, 2], [3, 4], [5, 6]], "visible": [255, 0]}

@@ -3,7 +3,8 @@ import { html } from "./plots.js";
 import { faceSlider, choice } from "./face_controls.js";
 import { portraits } from "./inversion_controls.js";
 import { whenVisible } from "./runtime.js";
-import { unpackFace, vertexNormals } from "./face_model.js";
+import { unpackFace } from "./face_model.js";
+import { headArrays, packedTiles, partOf } from "./head_arrays.js";
 import { lampDirection, turnMatrix } from "./relief_surface.js";
 import { pictureOf, tileOf, colourOf } from "./texture_tiles.js";
 import { makeHeadView, TEXTURES } from "./textured_head_view.js";
@@ -23,27 +24,6 @@ const LIFT = 12; // mm, so that the face is in the middle
 const BUMP_MM = 1.6; // of height for the whole range of luminance, with the slider at 1
 
 const away = (low, high) => (v) => (Math.round(v) ? `${Math.abs(Math.round(v))}° ${v < 0 ? low : high}` : "0°");
-
-// Vertices of one head out of the file: corners share positions where texture has a seam, and so share normals.
-export function headArrays({ header, arrays }, person) {
-  const count = arrays.corner_vertices.reduce((most, v) => Math.max(most, v), 0) + 1;
-  const positions = new Float32Array(3 * count);
-  for (let v = 0; v < count; v++) for (let c = 0; c < 3; c++) positions[3 * v + c] = header.step * arrays.positions[(3 * person + c) * count + v];
-  const corners = arrays.triangles.map((corner) => arrays.corner_vertices[corner]);
-  const normals = vertexNormals(positions, corners, new Float32Array(3 * count));
-  const spread = (values) => Float32Array.from({ length: 3 * arrays.corner_vertices.length }, (_, i) => values[3 * arrays.corner_vertices[Math.floor(i / 3)] + (i % 3)]);
-  return { positions: spread(positions), normals: spread(normals), places: Float32Array.from(arrays.places, (v) => v / 65535) };
-}
-
-// Made, seen, truth and visible as the channels of one picture.
-export function packedTiles(tiles, visible) {
-  const data = new Uint8ClampedArray(4 * visible.length);
-  for (let i = 0; i < visible.length; i++) {
-    for (let c = 0; c < 3; c++) data[4 * i + c] = tiles[c][i];
-    data[4 * i + 3] = visible[i];
-  }
-  return data;
-}
 
 function render({ model, el }) {
   const told = model.get("told"); // people: name, energies; tile, box
@@ -181,14 +161,6 @@ function render({ model, el }) {
   resize.observe(stage);
   whenVisible(el, () => load().catch((error) => { status.textContent = error.message; status.classList.add("vx-wrong"); }));
   return () => { gone = true; cancelAnimationFrame(frame); watch.disconnect(); resize.disconnect(); view?.dispose(); };
-}
-
-// One of `count` pictures side by side, RGBA.
-function partOf({ width, height, data }, index, count) {
-  const wide = width / count;
-  const found = new Uint8ClampedArray(4 * wide * height);
-  for (let y = 0; y < height; y++) found.set(data.subarray(4 * (y * width + index * wide), 4 * (y * width + (index + 1) * wide)), 4 * y * wide);
-  return found;
 }
 
 export default { render };
