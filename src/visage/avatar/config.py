@@ -1,0 +1,41 @@
+"""How an avatar is made: how much work goes into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from visage.avatar.errors import AvatarError
+
+LEAST_TEXELS = 32
+"""Below, the texture's network has nothing left to look at."""
+
+
+@dataclass(frozen=True)
+class AvatarConfig:
+    """Sized for less than a minute on two cores.
+
+    Part V's own defaults (512 texels, 256 people, 300 iterations) take minutes, and as long again
+    the first time, when the people's textures are painted.
+    """
+
+    texels: int = 256  # of the face texture's side: 0.75 mm each, about a photograph's pixel
+    people: int = 48  # whose skins are blended; painted once, before the first avatar
+    iterations: int = 100  # of the texture's synthesis
+    filters: int = 50  # of the inversion network: the largest that is shipped
+    decoder: Literal["synthetic", "lfw"] = (
+        "synthetic"  # of the normalized face; "lfw" has seen more
+    )
+    # of the world
+    pixels: int = 512  # of the square window round the face that all parts are shown
+    detail: int = 200  # of the window that FineNet sees, a multiple of 100; 200 is its own
+    shown: int = 256  # pixels of the stages' pictures
+
+    def __post_init__(self) -> None:
+        least = {"texels": LEAST_TEXELS, "people": 1, "iterations": 1, "pixels": 64, "detail": 100,
+                 "shown": 16}  # fmt: skip
+        for name, limit in least.items():
+            if getattr(self, name) < limit:
+                raise AvatarError(f"{name} is {getattr(self, name)}; give at least {limit}")
+        if self.detail % 100:
+            raise AvatarError(f"detail is {self.detail} pixels; give a multiple of 100")
