@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from visage.checkpoints import Card, Storage
+from visage.data_parallel import average_gradients, fabric_of, synchronise_batch_norm
 from visage.runs import Run, TrainingError
 
 Batch = Any
@@ -155,12 +156,14 @@ def train(
     """
     config = config or recipe.config
     folder = Path(folder or Path("runs") / recipe.name)
-    fabric = Fabric(precision=config.precision)
+    fabric = fabric_of(config.precision)
     if not int(os.environ.get("LT_CLI_USED", 0)):  # `fabric run` has started the processes already
         fabric.launch()
     with _own_random_numbers(fabric.device):
         torch.manual_seed(config.seed)
         model = recipe.build_model()
+    if fabric.world_size > 1:
+        synchronise_batch_norm(model)
     network, optimizer = fabric.setup(model, _optimizer(model, config))
     run = Run(folder, recipe.name, config, model, optimizer)
     run.resume(fabric.device)
@@ -207,6 +210,7 @@ def _step(fabric, recipe, run, network, optimizer, batch) -> dict[str, Tensor]:
     loss, terms = recipe.loss(network, fabric.to_device(batch), generator)
     optimizer.zero_grad()
     fabric.backward(loss)
+    average_gradients(fabric, [p for p in network.parameters() if p.requires_grad])
     limit = run.config.gradient_clip or math.inf
     norm = fabric.clip_gradients(network, optimizer, max_norm=limit, error_if_nonfinite=False)
     if not math.isfinite(loss.item() + norm.item()):
