@@ -1,4 +1,4 @@
-"""What the book adds to its Sphinx theme: citations, Live Code and plotly without another host.
+"""What the book adds to Sphinx: citations, quizzes, Live Code and plotly without another host.
 
 sphinx-thebe would write its constants into every page, twice, and load an old thebe from
 elsewhere. Its two event handlers are taken out; `_static/js/live-code.js` starts the thebe that the
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import sphinx_thebe
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 from sphinxcontrib.bibtex.plugin import register_plugin
 from sphinxcontrib.bibtex.style.referencing import BracketStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
@@ -33,10 +34,33 @@ class AuthorYearRound(AuthorYearReferenceStyle):
     bracket_year: BracketStyle = field(default_factory=_round)
 
 
+class QuizDirective(SphinxDirective):
+    """A part's quiz, `visage.explore.quiz`: a form that needs neither a kernel nor a widget."""
+
+    required_arguments = 1  # the part
+
+    def run(self) -> list[nodes.Node]:
+        """Write the form, with links from this page."""
+        from visage.explore.quiz import QuizError, quiz_page  # a book without quizzes needs none
+
+        def address(place: str) -> str:
+            page, _, anchor = place.partition("#")
+            if page not in self.env.found_docs:
+                raise self.error(f"the quiz {self.arguments[0]} leads to {page}, which is no page")
+            return f"{self.env.app.builder.get_relative_uri(self.env.docname, page)}#{anchor}"
+
+        try:
+            form = quiz_page(self.arguments[0], address)
+        except QuizError as wrong:
+            raise self.error(str(wrong)) from wrong
+        return [nodes.raw("", form, format="html")]
+
+
 def setup(app: Sphinx) -> dict[str, object]:
     """Connect to Sphinx."""
     plugins = "sphinxcontrib.bibtex.style.referencing"
     register_plugin(plugins, "author_year_round", AuthorYearRound)
+    app.add_directive("quiz", QuizDirective)
     app.connect("builder-inited", _silence_sphinx_thebe)
     app.connect("html-page-context", _add_scripts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
