@@ -21,6 +21,7 @@ from tools.book import Book, Chapter
 from tools.execute import Run, notebook_path
 from tools.notebooks import read_chapter, with_outputs
 from tools.plain import plain_markdown
+from tools.reproduction import reproduction_files
 from visage.ledger import current_revision
 
 LINKED = ("src", "results", "checkpoints")
@@ -65,6 +66,7 @@ def stage(book: Book, runs: Mapping[str, Run]) -> Path:
         notebook.cells.append(_run_line(book, chapter, run))
         wanted[f"{chapter.name}.ipynb"] = _text(notebook)
     wanted |= _other_files(book)
+    wanted |= reproduction_files(book, wanted)
     wanted["book/_config.yml"] = _yaml(sphinx_config(book, runs))
     wanted["book/_toc.yml"] = _yaml(_below_book(book.toc))
     _write_tree(root, wanted)

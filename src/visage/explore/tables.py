@@ -38,8 +38,8 @@ def result_table(result: ledger.Result, names: Mapping[str, str] | None = None) 
     rows, lines = [], [f"{result.id}: {result.claim}"]
     for name, label in names.items():
         row = by_name[name]
-        paper = "" if row.paper is None else _amount(row.paper, row.unit)
-        ours = _amount(row.ours, row.unit)
+        paper = "" if row.paper is None else amount(row.paper, row.unit)
+        ours = amount(row.ours, row.unit)
         n = "" if row.n is None else f"{row.n:,}"
         cells = (label, *([paper] if published else []), ours, n)
         rows.append("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
@@ -71,7 +71,7 @@ def grid_table(
         found = [by_name.get(f"{head}_{tail}") for head in columns]
         if not any(found):
             continue
-        cells = ["" if row is None else _amount(row.ours, row.unit) for row in found]
+        cells = ["" if row is None else amount(row.ours, row.unit) for row in found]
         body.append(
             f'<tr><th scope="row">{escape(label)}</th>'
             + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
@@ -99,7 +99,7 @@ def protocol(result: ledger.Result) -> Markup:
     return Markup(f'<blockquote class="visage-protocol"><p>{escape(text)}</p></blockquote>', text)
 
 
-def _amount(value: float, unit: str) -> str:
+def amount(value: float, unit: str) -> str:
     """A number with its unit; fractions as per cent."""
     if unit == "fraction":
         return f"{100 * value:.2f}%"
