@@ -21,7 +21,7 @@ import sys
 if "google.colab" in sys.modules:
     book = "/content/{name}"
     if not os.path.isdir(book):
-        clone = ["git", "clone", "--depth", "1", "--branch", "{branch}", "{url}", book]
+        clone = ["git", "clone", "--quiet", "--depth", "1", "--branch", "{branch}", "{url}", book]
         subprocess.run(clone, check=True)
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "-e", book], check=True)
     sys.path.insert(0, f"{{book}}/src")  # a running kernel does not see a new editable install

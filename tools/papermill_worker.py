@@ -1,6 +1,7 @@
 """Run one notebook in a process of its own: it can be stopped, and takes nothing down with it.
 
-Called by `tools.execute`: ``python -m tools.papermill_worker PREPARED OUTPUT FOLDER PARAMETERS``.
+Called by `tools.execute` and `tools.published`:
+``python -m tools.papermill_worker PREPARED OUTPUT FOLDER PARAMETERS [KERNEL]``.
 Prints one line of JSON: the device, or what went wrong in which cell.
 """
 
@@ -18,14 +19,16 @@ from papermill.exceptions import PapermillExecutionError
 CELL_LIMIT_SECONDS = {"fast": 900, "full": None}
 
 
-def run(prepared: Path, output: Path, folder: Path, parameters: dict) -> dict:
+def run(
+    prepared: Path, output: Path, folder: Path, parameters: dict, kernel: str = "python3"
+) -> dict:
     """Execute a notebook in its folder. The output is written even on failure."""
     try:
         papermill.execute_notebook(
             str(prepared),
             str(output),
             parameters=parameters,
-            kernel_name="python3",
+            kernel_name=kernel,
             cwd=str(folder),
             progress_bar=False,
             execution_timeout=CELL_LIMIT_SECONDS[parameters["PROFILE"]],
@@ -51,7 +54,7 @@ def _device() -> str:
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
-    prepared, output, folder, parameters = sys.argv[1:]
-    outcome = run(Path(prepared), Path(output), Path(folder), json.loads(parameters))
+    prepared, output, folder, parameters, *kernel = sys.argv[1:]
+    outcome = run(Path(prepared), Path(output), Path(folder), json.loads(parameters), *kernel)
     print(json.dumps(outcome))
     sys.exit("error" in outcome)
