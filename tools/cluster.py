@@ -38,17 +38,16 @@ class Curve:
 def command(name: str, steps: int, processes: int, folder: Path) -> list[str]:
     """What trains a network for some steps, in one process or under ``fabric run`` in several.
 
-    >>> command("locator", 5, 1, Path("one"))[1:]
-    ['-m', 'visage', 'train', 'locator', '--steps', '5', '--log-every', '1', '--folder', 'one']
+    >>> command("locator", 5, 1, Path("one"))[1:7]
+    ['train', 'locator', '--precision', '32-true', '--steps', '5']
     """
-    module = [sys.executable, "-m"]
+    launcher = []
     if processes > 1:
-        module += ["lightning_fabric.cli", "--accelerator=cpu", "--strategy=ddp"]
-        module += [f"--devices={processes}", str(Path(sys.executable).with_name("visage"))]
-    else:
-        module += ["visage"]
-    options = {"--steps": str(steps), "--log-every": "1", "--folder": str(folder)}
-    return [*module, "train", name, *(word for pair in options.items() for word in pair)]
+        launcher = [sys.executable, "-m", "lightning_fabric.cli", "--accelerator=cpu"]
+        launcher += ["--strategy=ddp", f"--devices={processes}", "--"]
+    visage = str(Path(sys.executable).with_name("visage"))
+    settings = ["--precision", "32-true", "--steps", str(steps), "--log-every", "1"]
+    return [*launcher, visage, "train", name, *settings, "--folder", str(folder)]
 
 
 def trained(name: str, steps: int, processes: int, folder: Path) -> Curve:
@@ -102,9 +101,9 @@ def main() -> int:
         paper=None,
         claim="A recipe under several processes follows the loss curve of one.",
         protocol=(
-            f"`visage train {NETWORK} --steps {STEPS} --log-every 1` alone, and with `fabric "
-            f"run --accelerator cpu --devices {PROCESSES} --strategy ddp` in front of it (gloo), "
-            "on one machine, from one seed; the largest difference of their losses over all steps, "
+            f"`visage train {NETWORK} --precision 32-true --steps {STEPS} --log-every 1` alone, and "
+            f"with `fabric run --accelerator cpu --devices {PROCESSES} --strategy ddp --` in front "
+            "of it (gloo), on one machine, from one seed; the largest difference of their losses over all steps, "
             "relative to the first's. Seconds of the whole commands, which load the same data."
         ),
         profile="full",

@@ -1,7 +1,7 @@
 """The training loop: seeds, resume, progress, logging, mixed precision, any number of devices.
 
 A `Recipe` says what is trained; `train` runs it on Lightning Fabric. The same recipe runs on one
-core and, unchanged, under ``fabric run --devices 8 --num-nodes 4 $(which visage) train <name>``.
+core and, unchanged, under ``fabric run --devices 8 --num-nodes 4 -- $(which visage) train <name>``.
 
 On the CPU a run that was stopped and resumed gives the same weights, bit for bit, as one that was
 not: items depend on (seed, index) only, the learning rate on the step only, and every step seeds
