@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import anywidget
 import numpy as np
@@ -28,7 +28,8 @@ SHEET, TOOL = "heads", "build_texture_heads"
 ATLASES, PHOTOS = "heads_atlas.webp", "heads_photo.webp"
 
 STEP = 0.01  # mm of a stored level
-_PARTS = ("skin", "neck", "sockets", "eyes")  # what is behind closed lips is left out
+PARTS = ("skin", "neck", "sockets", "eyes")
+"""What is drawn of a head at rest: what is behind closed lips is left out."""
 
 
 class TurningHeadExplorer(anywidget.AnyWidget):
@@ -115,28 +116,44 @@ def atlas_box(size: int) -> list[float]:
 
 
 def pack_heads(identity: Tensor, model: MorphableModel | None = None) -> bytes:
-    """The file of `visage.explore.face_basis.pack`: P heads at rest.
+    """The file of `visage.explore.face_basis.pack`: P heads at rest, as `head_arrays` makes them.
 
     Args:
         identity: (P, K), standard deviations.
         model: the subdivided one if None.
-
-    Returns:
-        Its arrays are `positions` (P, 3, N) int16 in steps of `STEP`, and of the C corners, which
-        are vertices with a place in the texture: `corner_vertices` (C,) uint16, `places` (C, 2)
-        uint16 of 65535, and `triangles` (F, 3) uint16.
     """
     model = model or MorphableModel.load(1)
-    kept = [model.part_triangles[part] for part in _PARTS]
-    vertices = torch.cat([model.triangles[one] for one in kept]).flatten()
-    places = torch.cat([model.uv_triangles[one] for one in kept]).flatten()
-    used, vertices = torch.unique(vertices, return_inverse=True)
-    pairs, triangles = torch.unique(torch.stack([vertices, places], 1), dim=0, return_inverse=True)
-    positions = model.vertices(identity)[:, used].mT
-    arrays = {
-        "positions": (positions / STEP).round().short().numpy(),
+    return pack({"step": STEP}, head_arrays(model.vertices(identity), model))
+
+
+def head_arrays(
+    vertices: Tensor, model: MorphableModel, parts: Sequence[str] = PARTS
+) -> dict[str, np.ndarray]:
+    """What the page draws heads from.
+
+    Args:
+        vertices: (P, V, 3) mm, of P heads.
+        model: whose vertices they are.
+        parts: of the head.
+
+    Returns:
+        `positions` (P, 3, N) int16 in steps of `STEP`, of the vertices that `drawn_vertices` tells;
+        and of the C corners, which are vertices with a place in the texture: `corner_vertices`
+        (C,) uint16, `places` (C, 2) uint16 of 65535, and `triangles` (F, 3) uint16.
+    """
+    used = drawn_vertices(model, parts)
+    kept = torch.cat([model.triangles[model.part_triangles[part]] for part in parts]).flatten()
+    places = torch.cat([model.uv_triangles[model.part_triangles[part]] for part in parts])
+    at = torch.stack([torch.searchsorted(used, kept), places.flatten()], 1)
+    pairs, triangles = torch.unique(at, dim=0, return_inverse=True)
+    return {
+        "positions": (vertices[:, used].mT / STEP).round().short().numpy(),
         "corner_vertices": pairs[:, 0].numpy().astype(np.uint16),
         "places": (65535 * model.uv[pairs[:, 1]]).round().numpy().astype(np.uint16),
         "triangles": triangles.view(-1, 3).numpy().astype(np.uint16),
     }
-    return pack({"step": STEP}, arrays)
+
+
+def drawn_vertices(model: MorphableModel, parts: Sequence[str] = PARTS) -> Tensor:
+    """The vertices (N,) of some parts of the head, in order."""
+    return torch.unique(torch.cat([model.triangles[model.part_triangles[one]] for one in parts]))

@@ -9,24 +9,28 @@ const HEAD_VERTEX = `#version 300 es
 layout(location = 0) in vec3 aPosition;
 layout(location = 1) in vec3 aNormal;
 layout(location = 2) in vec2 aPlace;
+layout(location = 3) in vec3 aPaint;
 uniform mat3 uTurn; uniform vec2 uCamera; uniform float uLift;
-out vec3 vNormal; out vec3 vAt; out vec2 vPlace;
+out vec3 vNormal; out vec3 vAt; out vec2 vPlace; out vec3 vPaint;
 void main() {
   vec3 p = uTurn * (aPosition + vec3(0.0, uLift, 0.0));
   float depth = uCamera.x - p.z;
   gl_Position = vec4(uCamera.y * p.xy, depth * ((depth - uCamera.x) / 400.0), depth);
-  vNormal = uTurn * aNormal; vAt = p; vPlace = aPlace;
+  vNormal = uTurn * aNormal; vAt = p; vPlace = aPlace; vPaint = aPaint;
 }`;
 
 const HEAD_FRAGMENT = `#version 300 es
 precision highp float;
-in vec3 vNormal; in vec3 vAt; in vec2 vPlace;
+in vec3 vNormal; in vec3 vAt; in vec2 vPlace; in vec3 vPaint;
 uniform sampler2D uTiles; // made, seen, truth, visible
 uniform sampler2D uLow; // low-frequency albedo of the same box
 uniform sampler2D uAtlas; // the rest of the head
 uniform vec4 uBox; // left, top, width, height in the atlas
 uniform vec2 uSides; // texture at the left of the line, at its right
 uniform float uSplit; uniform float uWide; uniform float uBump; uniform float uTint; uniform vec3 uLamp;
+uniform float uColoured; // 0: the tiles change no colour, and are relief only
+uniform float uRelief; // 1: the second tile is the relief, whatever is shown
+uniform float uPaint; // how much of each vertex's own colour lies over the skin
 out vec4 colour;
 vec3 decode(vec3 c) { return mix(c / 12.92, pow((max(c, 0.04045) + 0.055) / 1.055, vec3(2.4)), step(0.04045, c)); }
 vec3 encode(vec3 c) { c = clamp(c, 0.0, 1.0); return mix(12.92 * c, 1.055 * pow(max(c, 1e-5), vec3(1.0 / 2.4)) - 0.055, step(0.0031308, c)); }
@@ -39,20 +43,22 @@ float detail(vec2 q, float which) {
   if (which < 0.5) return 0.0;
   return (which < 1.5 ? tiles.r : which < 2.5 ? tiles.g : tiles.b) - base;
 }
+// What bumps are made of.
+float heightOf(vec2 q, float which) { return uRelief > 0.5 ? texture(uTiles, q).g : detail(q, which); }
 void main() {
   vec2 q = (vPlace - uBox.xy) / uBox.zw;
   float which = gl_FragCoord.x < uSplit * uWide ? uSides.x : uSides.y;
   float share = within(q);
   vec2 held = clamp(q, 0.0, 1.0);
-  float more = detail(held, which);
-  vec3 skin = texture(uLow, held).rgb + more;
+  vec3 skin = texture(uLow, held).rgb + uColoured * detail(held, which);
   float visible = texture(uTiles, held).a;
   if (which > 1.5 && which < 2.5) skin = mix(vec3(0.32), skin, smoothstep(0.4, 0.6, visible));
-  vec3 base = mix(texture(uAtlas, vPlace).rgb, skin, share);
+  vec3 base = mix(mix(texture(uAtlas, vPlace).rgb, skin, share), vPaint, uPaint);
   vec3 n = normalize(vNormal);
   if (uBump > 0.0 && share > 0.0) { // Mikkelsen (2010): a slope of the surface from differences on the screen
     vec2 qx = dFdx(q), qy = dFdy(q);
-    float hx = (detail(clamp(q + qx, 0.0, 1.0), which) - more) * uBump * share, hy = (detail(clamp(q + qy, 0.0, 1.0), which) - more) * uBump * share;
+    float here = heightOf(held, which);
+    float hx = (heightOf(clamp(q + qx, 0.0, 1.0), which) - here) * uBump * share, hy = (heightOf(clamp(q + qy, 0.0, 1.0), which) - here) * uBump * share;
     vec3 px = dFdx(vAt), py = dFdy(vAt);
     vec3 r1 = cross(py, n), r2 = cross(n, px);
     float det = dot(px, r1);
@@ -69,7 +75,7 @@ void main() {
   colour = vec4(mix(encode(lit), vec3(0.84, 0.37, 0.0), 0.45 * invented), 1.0);
 }`;
 
-// heads: [{ positions, normals, places, tiles, low, atlas }]: arrays of vertices, and pictures { width, height, data (RGBA) }.
+// heads: [{ positions, normals, places, tiles, low, atlas, paint }]: arrays of vertices (paint, their colours, may be missing), and pictures { width, height, data (RGBA) }.
 // null where the browser has no WebGL 2.
 export function makeHeadView(canvas, heads, triangles, box) {
   const gl = canvas.getContext("webgl2", { antialias: true, alpha: true, preserveDrawingBuffer: true, powerPreference: "high-performance" });
@@ -94,7 +100,8 @@ export function makeHeadView(canvas, heads, triangles, box) {
     const arrays = heads.map((head) => {
       const array = gl.createVertexArray();
       gl.bindVertexArray(array);
-      [[head.positions, 3], [head.normals, 3], [head.places, 2]].forEach(([data, width], place) => {
+      [[head.positions, 3], [head.normals, 3], [head.places, 2], [head.paint, 3]].forEach(([data, width], place) => {
+        if (!data) return; // nought for every vertex
         gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
         gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
         gl.vertexAttribPointer(place, width, gl.FLOAT, false, 0, 0);
@@ -110,12 +117,16 @@ export function makeHeadView(canvas, heads, triangles, box) {
   const lost = (event) => { event.preventDefault(); made = null; };
   canvas.addEventListener("webglcontextlost", lost);
   return {
-    // rotation: nine numbers row by row; sides: names of two textures; split: share of the width; lamp: unit vector.
-    draw({ person, rotation, sides, split, lamp, bump, tint, lift }) {
+    // rotation: nine numbers row by row; sides: names of two textures; split: share of the width; lamp: unit vector;
+    // part: shares of the width between which to draw, the rest being left as it is.
+    draw({ person, rotation, sides, split, lamp, bump, tint, lift, coloured = true, relief = false, paint = 0, part = [0, 1] }) {
       if (gl.isContextLost()) return;
       made ??= build();
       const { places, arrays } = made;
       gl.viewport(0, 0, canvas.width, canvas.height);
+      const [from, to] = part.map((share) => Math.round(share * canvas.width));
+      gl.enable(gl.SCISSOR_TEST);
+      gl.scissor(from, 0, Math.max(0, to - from), canvas.height);
       gl.clearColor(0, 0, 0, 0);
       gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
       gl.enable(gl.DEPTH_TEST);
@@ -130,6 +141,9 @@ export function makeHeadView(canvas, heads, triangles, box) {
       gl.uniform1f(places.uBump, bump);
       gl.uniform1f(places.uTint, tint ? 1 : 0);
       gl.uniform3fv(places.uLamp, lamp);
+      gl.uniform1f(places.uColoured, coloured ? 1 : 0);
+      gl.uniform1f(places.uRelief, relief ? 1 : 0);
+      gl.uniform1f(places.uPaint, paint);
       gl.bindVertexArray(arrays[person].array);
       arrays[person].pictures.forEach((texture, unit) => {
         gl.activeTexture(gl.TEXTURE0 + unit);
