@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, Route, sync_playwright
@@ -58,6 +59,12 @@ class Visit:
         self.settle()
 
 
+def page_names(site: Path) -> list[str]:
+    """Every page of a built site, relative to its root."""
+    found = (path.relative_to(site) for path in sorted(site.rglob("*.html")))
+    return [path.as_posix() for path in found if not path.parts[0].startswith("_")]
+
+
 def find_chromium() -> str:
     """Path of the browser: VISAGE_CHROMIUM, or the first of the usual names.
 
@@ -86,7 +93,7 @@ def open_browser() -> Iterator[Browser]:
 
 @contextmanager
 def visit(
-    browser: Browser, address: str, *, width: int = 1280, dark: bool = False
+    browser: Browser, address: str, *, width: int = 1280, dark: bool = False, script: str = ""
 ) -> Iterator[Visit]:
     """Open a page in a fresh window and wait until it has settled.
 
@@ -95,6 +102,7 @@ def visit(
         address: on 127.0.0.1.
         width: of the window in CSS pixels; 390 is a telephone.
         dark: whether the reader's system prefers dark pages.
+        script: JavaScript that runs before the page's own.
     """
     context = browser.new_context(
         viewport={"width": width, "height": HEIGHTS.get(width, 900)},
@@ -102,6 +110,8 @@ def visit(
         has_touch=width < 600,
         reduced_motion="reduce",
     )
+    if script:
+        context.add_init_script(script)
     page = context.new_page()
     seen = Visit(page)
 

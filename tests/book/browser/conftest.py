@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tools.book import REPOSITORY
-from tools.browser import open_browser, visit
+from tools.browser import open_browser, page_names, visit
 from tools.serve import served
 
 SITE = REPOSITORY / os.environ["VISAGE_SITE"] if "VISAGE_SITE" in os.environ else None
@@ -26,15 +26,17 @@ SCREENSHOTS = REPOSITORY / "_build" / "screenshots"
 
 
 def pytest_generate_tests(metafunc):
+    pages = [] if SITE is None else page_names(SITE)
     if "page_name" in metafunc.fixturenames:
-        names = [] if SITE is None else page_names(SITE)
-        metafunc.parametrize("page_name", names)
+        metafunc.parametrize("page_name", pages)
+    if "explorer_page" in metafunc.fixturenames:
+        metafunc.parametrize("explorer_page", [name for name in pages if has_explorer(SITE / name)])
 
 
-def page_names(site: Path) -> list[str]:
-    """Every page of the site, relative to its root."""
-    found = (path.relative_to(site) for path in sorted(site.rglob("*.html")))
-    return [path.as_posix() for path in found if not path.parts[0].startswith("_")]
+def has_explorer(page: Path) -> bool:
+    """Whether a page has an explorer: a widget of ours, or markup that says so."""
+    text = page.read_text(encoding="utf-8")
+    return '"_esm"' in text or 'class="vx ' in text
 
 
 @pytest.fixture(scope="session")
@@ -62,8 +64,9 @@ def open_page(browser, address):
     """Opens a page of the site: `with open_page("index.html", width=390, dark=True) as visit`."""
 
     @contextmanager
-    def opened(name: str, *, width: int = 1280, dark: bool = False):
-        with visit(browser, f"{address}/{name}", width=width, dark=dark) as seen:
+    def opened(name: str, *, width: int = 1280, dark: bool = False, script: str = ""):
+        page = f"{address}/{name}"
+        with visit(browser, page, width=width, dark=dark, script=script) as seen:
             yield seen
 
     return opened
