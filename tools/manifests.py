@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -84,7 +85,6 @@ class Manifest:
         items: figures in their order, then tables.
         beside: other entries that belong to the paper, by id.
         rows: of an entry, the rows to show first, and what to call each.
-        quoted: numbers that stand in the paper's text and in ours.
     """
 
     key: str
@@ -95,7 +95,6 @@ class Manifest:
     items: tuple[Item, ...]
     beside: Mapping[str, Beside] = field(default_factory=dict)
     rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    quoted: tuple[str, ...] = ()
 
     @property
     def entries(self) -> tuple[str, ...]:
@@ -116,6 +115,13 @@ class Own:
     rows: Mapping[str, Mapping[str, str]]
 
 
+def read_yaml(path: Path) -> dict:
+    """A YAML file, by libyaml where it is there: a build of nothing reads all of these."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), loader)
+
+
+@cache
 def read_manifests(folder: Path = FOLDER) -> tuple[Manifest, ...]:
     """The five papers, in the order of the book."""
     return tuple(_manifest(folder / f"{part}.yaml") for part in PARTS)
@@ -123,18 +129,17 @@ def read_manifests(folder: Path = FOLDER) -> tuple[Manifest, ...]:
 
 def read_own(folder: Path = FOLDER) -> Own:
     """What is known of the other entries."""
-    content = yaml.safe_load((folder / "own.yaml").read_text(encoding="utf-8"))["entries"]
+    content = read_yaml(folder / "own.yaml")["entries"]
     rows = {id: entry.pop("rows", {}) for id, entry in content.items()}
     return Own({id: Beside(**entry) for id, entry in content.items()}, rows)
 
 
 def _manifest(path: Path) -> Manifest:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_yaml(path)
     beside = {id: Beside(**entry) for id, entry in content.pop("beside", {}).items()}
-    quoted = tuple(str(number) for number in content.pop("quoted", ()))
     items = tuple(_items(content.pop("items"), path))
     try:
-        return Manifest(**content, items=items, beside=beside, quoted=quoted)
+        return Manifest(**content, items=items, beside=beside)
     except TypeError as error:
         raise BookError(f"{path.name}: {error}.") from None
 
