@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from visage.avatar.build import Avatar, fine_model
+from visage.avatar.build import Avatar
+from visage.avatar.head import fine_model
 from visage.avatar.relief import fine_relief
 from visage.avatar.stages import Look, Stage
 from visage.explore.journey_sheets import TILE_SIZE, Journey, JourneyStage, Shape, Skin
