@@ -101,10 +101,11 @@ def main() -> int:
         paper=None,
         claim="A recipe under several processes follows the loss curve of one.",
         protocol=(
-            f"`visage train {NETWORK} --precision 32-true --steps {STEPS} --log-every 1` alone, and "
-            f"with `fabric run --accelerator cpu --devices {PROCESSES} --strategy ddp --` in front "
-            "of it (gloo), on one machine, from one seed; the largest difference of their losses over all steps, "
-            "relative to the first's. Seconds of the whole commands, which load the same data."
+            f"`visage train {NETWORK} --precision 32-true --steps {STEPS} --log-every 1` alone, "
+            f"and with `fabric run --accelerator cpu --devices {PROCESSES} --strategy ddp --` in "
+            "front of it (gloo), on one machine, from one seed; the largest difference of their "
+            "losses over all steps, relative to the first's. Seconds of the whole commands, which "
+            "load the same data."
         ),
         profile="full",
         seed=0,
