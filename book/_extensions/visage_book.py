@@ -1,4 +1,4 @@
-"""What the book adds to Sphinx: citations, quizzes, Live Code and plotly without another host.
+"""What the book adds to Sphinx: citations, quizzes, a map; Live Code and plotly from its own host.
 
 sphinx-thebe would write its constants into every page, twice, and load an old thebe from
 elsewhere. Its two event handlers are taken out; `_static/js/live-code.js` starts the thebe that the
@@ -34,26 +34,44 @@ class AuthorYearRound(AuthorYearReferenceStyle):
     bracket_year: BracketStyle = field(default_factory=_round)
 
 
-class QuizDirective(SphinxDirective):
+class _Drawn(SphinxDirective):
+    """HTML that the library writes, with links from this page to others of the book."""
+
+    def address(self, place: str) -> str:
+        """Where a page lies from here, and a place in it: "inversion/one_pass#the-network"."""
+        page, mark, anchor = place.partition("#")
+        if page not in self.env.found_docs:
+            raise self.error(f"a link leads to {page}, which is no page of the book")
+        return self.env.app.builder.get_relative_uri(self.env.docname, page) + mark + anchor
+
+    def run(self) -> list[nodes.Node]:
+        """One raw node."""
+        return [nodes.raw("", self.html(), format="html")]
+
+
+class QuizDirective(_Drawn):
     """A part's quiz, `visage.explore.quiz`: a form that needs neither a kernel nor a widget."""
 
     required_arguments = 1  # the part
 
-    def run(self) -> list[nodes.Node]:
-        """Write the form, with links from this page."""
+    def html(self) -> str:
+        """Style, form and script."""
         from visage.explore.quiz import QuizError, quiz_page  # a book without quizzes needs none
 
-        def address(place: str) -> str:
-            page, _, anchor = place.partition("#")
-            if page not in self.env.found_docs:
-                raise self.error(f"the quiz {self.arguments[0]} leads to {page}, which is no page")
-            return f"{self.env.app.builder.get_relative_uri(self.env.docname, page)}#{anchor}"
-
         try:
-            form = quiz_page(self.arguments[0], address)
+            return quiz_page(self.arguments[0], self.address)
         except QuizError as wrong:
             raise self.error(str(wrong)) from wrong
-        return [nodes.raw("", form, format="html")]
+
+
+class PaperMapDirective(_Drawn):
+    """The map of the five papers, `visage.explore.paper_map`."""
+
+    def html(self) -> str:
+        """Both arrangements of it, of which the page shows one."""
+        from visage.explore.paper_map import paper_map
+
+        return paper_map(self.address)
 
 
 def setup(app: Sphinx) -> dict[str, object]:
@@ -61,6 +79,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     plugins = "sphinxcontrib.bibtex.style.referencing"
     register_plugin(plugins, "author_year_round", AuthorYearRound)
     app.add_directive("quiz", QuizDirective)
+    app.add_directive("paper-map", PaperMapDirective)
     app.connect("builder-inited", _silence_sphinx_thebe)
     app.connect("html-page-context", _add_scripts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
