@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED := 1
 
 RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help environment book test check-site lint format serve measure reproduce clean
+.PHONY: help environment book test check-site lint format serve zip measure reproduce clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: environment ## let ruff put the code in shape
 
 serve: environment ## show the built site at http://127.0.0.1:8000/ (PORT=…)
 	@$(RUN) -m tools.serve --port $(PORT)
+
+zip: environment ## the built site as one file that opens without a network
+	@$(RUN) -m tools.offline
 
 reproduce: environment ## run an experiment (ID=recognition/lfw, PROFILE=fast|full); without ID, list them
 	@.venv/bin/visage reproduce $(if $(ID),$(ID) --profile $(PROFILE),--list)

@@ -33,6 +33,10 @@ if [ -z "$python" ]; then
     exit 1
 fi
 
+if [ "${1:-}" != alone ]; then # two at once would install into each other
+    exec "$python" tools/lock.py requirements.txt sh tools/environment.sh alone
+fi
+
 rm -f "$stamp"
 version() { "$1" -c 'import sys; print(sys.version_info[:2])' 2>/dev/null || true; }
 if [ ! -x .venv/bin/python ] || [ "$(version .venv/bin/python)" != "$(version "$python")" ]; then
@@ -51,6 +55,10 @@ install() {
     for attempt in 1 2 3; do
         if "$@" >>"$log" 2>&1 </dev/null; then
             return 0
+        fi
+        if grep -q "No space left on device" "$log"; then
+            echo "The disk is full: .venv needs about 3 GB. Make room and start again." >&2
+            exit 1
         fi
         echo "The installation did not go through (attempt $attempt of 3)." >&2
     done

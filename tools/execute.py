@@ -6,16 +6,13 @@ a run and written, whole, after it: neither a failing cell nor Ctrl-C can leave 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +21,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from tools.book import REPOSITORY, Book, BookError, Chapter
+from tools.children import run_child
 from tools.keys import Key, chapter_key, difference
+from tools.lock import locked
 from tools.notebooks import read_chapter
 from visage.files import written_whole
 
@@ -115,7 +114,7 @@ def execute(
     notebook = read_chapter(book, chapter)
     parameters = {"PROFILE": book.profile}
     output = notebook_path(book, chapter)
-    with _lock(output.with_suffix(".lock")):
+    with locked(output.with_suffix(".lock")):  # `make test` may be at the same chapter
         key = chapter_key(book, notebook, parameters)
         standing = read_run(book, chapter)
         reason = difference(standing.key if standing else None, key)
@@ -172,40 +171,17 @@ def _papermill(
     threads = str(max(1, (os.cpu_count() or 1) // jobs))
     command = [sys.executable, "-m", "tools.papermill_worker"]
     command += [prepared, partial, chapter.source.parent, json.dumps(parameters)]
-    process = subprocess.Popen(
-        [str(word) for word in command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-        env={**os.environ, "OMP_NUM_THREADS": threads, "PYTHONPATH": _python_path(book)},
-    )
-    said, complaint = _wait(process, stop)
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "PYTHONPATH": _python_path(book)}
+    done = run_child(command, REPOSITORY, stop, environment)
     prepared.unlink(missing_ok=True)
-    if process.returncode == 0:
+    if done.returncode == 0:
         os.replace(partial, output)
-        return json.loads(said.splitlines()[-1])["device"]
-    if not said:
-        last = complaint.strip().splitlines()[-1:] or [f"papermill ended with {process.returncode}"]
+        return json.loads(done.stdout.splitlines()[-1])["device"]
+    if not done.stdout:
+        last = done.stderr.strip().splitlines()[-1:] or [f"papermill ended with {done.returncode}"]
         raise ChapterError(f"{chapter.name}.md could not be executed.\n  {last[0]}")
-    outcome = json.loads(said.splitlines()[-1])
+    outcome = json.loads(done.stdout.splitlines()[-1])
     raise ChapterError(_failure(chapter, outcome["source"], outcome["error"], partial))
-
-
-def _wait(process: subprocess.Popen, stop: threading.Event) -> tuple[str, str]:
-    """What the process wrote to stdout and stderr; `stop` or an interrupt ends it."""
-    try:
-        while True:
-            try:
-                return process.communicate(timeout=0.2)
-            except subprocess.TimeoutExpired:
-                if stop.is_set():
-                    raise ChapterError("Stopped.") from None
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait()
 
 
 def _python_path(book: Book) -> str:
@@ -225,12 +201,3 @@ def _failure(chapter: Chapter, source: str, error: str, partial: Path) -> str:
         f"{chapter.name}.md{line}: a cell failed.{cell}\n  {error.splitlines()[-1]}\n"
         f"  The notebook as far as it got: {partial}"
     )
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """One process at a time: `make test` and `make book` may meet at the same chapter."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

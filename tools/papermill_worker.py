@@ -16,6 +16,8 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
+from tools.children import end_with_parent
+
 CELL_LIMIT_SECONDS = {"fast": 900, "full": None}
 
 
@@ -54,6 +56,7 @@ def _device() -> str:
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")
+    end_with_parent()
     prepared, output, folder, parameters, *kernel = sys.argv[1:]
     outcome = run(Path(prepared), Path(output), Path(folder), json.loads(parameters), *kernel)
     print(json.dumps(outcome))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import shutil
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tools.assets import make_assets
 from tools.book import Book, BookError
+from tools.children import stop_on_termination
 from tools.execute import execute_all
 from tools.keys import digest, environment
+from tools.lock import WAITING, locked
 from tools.stage import LINKED, stage
 from tools.vendor import vendor
 from visage.files import written_whole
@@ -29,12 +33,18 @@ def build(book: Book) -> Path:
     Raises:
         BookError: a chapter failed, or Sphinx warned. The site of an earlier build stays.
     """
-    with ThreadPoolExecutor(1) as other:  # npm and the exports wait for networks and disks
-        static = other.submit(_static, book)
-        runs = execute_all(book)
-        static.result()
-    source = stage(book, runs)
-    build_html(book, source)
+    stop = threading.Event()
+    with locked(book.build / "build.lock", WAITING):
+        with ThreadPoolExecutor(1) as other:  # npm and the exports wait for networks and disks
+            static = other.submit(_static, book, stop)
+            try:
+                runs = execute_all(book)
+            except BaseException:
+                stop.set()
+                raise
+            static.result()
+        source = stage(book, runs)
+        build_html(book, source)
     return book.html / "index.html"
 
 
@@ -64,9 +74,9 @@ def build_html(book: Book, source: Path) -> None:
         temporary.write_text(json.dumps(key), encoding="utf-8")
 
 
-def _static(book: Book) -> None:
-    vendor(book)
-    make_assets(book)
+def _static(book: Book, stop: threading.Event) -> None:
+    vendor(book, stop)
+    make_assets(book, stop)
 
 
 def _sphinx(source: Path, work: Path) -> int:
@@ -131,22 +141,42 @@ def _site_key(book: Book) -> dict[str, object]:
     }
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Build the book.")
-    parser.add_argument("--profile", choices=("fast", "full"), default="fast")
-    book = Book(profile=parser.parse_args().profile)
+def make(book: Book) -> int:
+    """Build, say how it went, and give the exit status. SIGTERM stops it as Ctrl-C does."""
+    stop_on_termination()
     start = time.perf_counter()
     try:
         page = build(book)
-    except BookError as error:
-        print(f"\nThe book was not built.\n\n{error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("\nStopped. What was finished is kept; nothing is half-written.", file=sys.stderr)
         return 130
+    except (BookError, OSError) as error:
+        if _disk_is_full(book, error):
+            print(f"\nThe book was not built: the disk of {book.build} is full.", file=sys.stderr)
+            print("Make room and start again; what was finished is kept.", file=sys.stderr)
+            return 1
+        if not isinstance(error, BookError):
+            raise
+        print(f"\nThe book was not built.\n\n{error}", file=sys.stderr)
+        return 1
     print(f"The book is built ({book.profile}, {time.perf_counter() - start:.1f} s): {page}")
     print("Read it with `make serve`.")
     return 0
+
+
+def _disk_is_full(book: Book, error: Exception) -> bool:
+    """Whether that is the error: by its number, by what a process or Sphinx said, or by a look."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    if getattr(error, "errno", None) in full:
+        return True
+    said = any(os.strerror(number).lower() in str(error).lower() for number in full)
+    return said or (book.build.is_dir() and shutil.disk_usage(book.build).free < 2**16)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Build the book.")
+    parser.add_argument("--profile", choices=("fast", "full"), default="fast")
+    return make(Book(profile=parser.parse_args().profile))
 
 
 if __name__ == "__main__":

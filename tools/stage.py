@@ -22,6 +22,7 @@ from tools.execute import Run, notebook_path
 from tools.notebooks import read_chapter, with_outputs
 from tools.plain import plain_markdown
 from tools.reproduction import reproduction_files
+from visage.files import written_whole
 from visage.ledger import current_revision
 
 LINKED = ("src", "results", "checkpoints")
@@ -168,5 +169,5 @@ def _write_tree(root: Path, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         path = root / name
         if not path.is_file() or path.read_bytes() != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            with written_whole(path) as temporary:
+                temporary.write_bytes(content)
