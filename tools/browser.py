@@ -23,6 +23,7 @@ FLAGS = [
     "--disable-sync",
 ]
 HEIGHTS = {1280: 900, 390: 844}
+PATIENCE = 120_000  # ms for a page to load; a busy machine is slow
 
 
 class NoBrowserError(RuntimeError):
@@ -47,7 +48,7 @@ class Visit:
 
     def settle(self) -> None:
         """Wait until nothing has been loaded for half a second."""
-        self.page.wait_for_load_state("networkidle", timeout=60_000)
+        self.page.wait_for_load_state("networkidle", timeout=PATIENCE)
 
     def scroll_through(self) -> None:
         """Show every part of the page once, as a reader would, and go back to its top."""
@@ -129,7 +130,7 @@ def visit(
         "response", lambda r: seen.failed.append(f"{r.status} {r.url}") if r.status > 399 else None
     )
     try:
-        page.goto(address)
+        page.goto(address, timeout=PATIENCE)
         seen.settle()
         yield seen
     finally:

@@ -75,11 +75,12 @@ class PaperMapDirective(_Drawn):
 
 
 def setup(app: Sphinx) -> dict[str, object]:
-    """Connect to Sphinx."""
+    """Connect to Sphinx; the repairs of the theme's pages are an extension of their own."""
     plugins = "sphinxcontrib.bibtex.style.referencing"
     register_plugin(plugins, "author_year_round", AuthorYearRound)
     app.add_directive("quiz", QuizDirective)
     app.add_directive("paper-map", PaperMapDirective)
+    app.setup_extension("visage_repairs")
     app.connect("builder-inited", _silence_sphinx_thebe)
     app.connect("html-page-context", _add_scripts)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,6 +8,11 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
+from tests.book.browser.accessibility import grave_violations
+from tests.book.browser.walker import find_explorers, wake
+from tools.browser import visit as visiting
+from tools.serve import served
+
 LEVELS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
 OVERFLOWING = """() => {
@@ -63,12 +68,16 @@ FAINT_TEXT = """() => {
 def test_a_page_is_well(page_name, width, dark, open_page, screenshots):
     with open_page(page_name, width=width, dark=dark) as visit:
         visit.scroll_through()
+        for explorer in find_explorers(visit.page):
+            wake(explorer)
+        visit.page.evaluate("window.scrollTo({top: 0, behavior: 'instant'})")
         overflowing = visit.page.evaluate(OVERFLOWING)
         broken = visit.page.evaluate(BROKEN_IMAGES)
         faint = visit.page.evaluate(FAINT_TEXT)
         theme = visit.page.evaluate("document.documentElement.dataset.theme")
         name = f"{page_name.removesuffix('.html').replace('/', '-')}-{width}-{theme}.png"
-        visit.page.screenshot(path=screenshots / name, full_page=True)
+        visit.page.screenshot(path=screenshots / name)
+        barred = grave_violations(visit.page) if width == 1280 else []
     assert theme == ("dark" if dark else "light")
     assert not visit.outside, "the page asks other hosts"
     assert not visit.errors, "the console has errors"
@@ -76,6 +85,7 @@ def test_a_page_is_well(page_name, width, dark, open_page, screenshots):
     assert not broken, "pictures are broken"
     assert not overflowing, "the page scrolls sideways"
     assert not faint, "text has a contrast below 4.5"
+    assert not barred, "some readers are kept out:\n" + "\n".join(barred)
 
 
 def test_the_page_is_readable_without_its_looks(page_name, site):
@@ -115,6 +125,18 @@ def _has_anchor(path, fragment, known={}):  # noqa: B006 (a cache for the length
         page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         known[path] = {tag["id"] for tag in page.find_all(id=True)}
     return unquote(fragment) in known[path]
+
+
+BARRED = """<!doctype html><html lang="en"><title>A page</title><link rel="icon" href="data:,">
+<main><h1>Barred</h1><p style="color: #ccc; background: #fff">Faint</p><button></button>
+<input type="range"><img src="data:,"></main></html>"""
+
+
+def test_what_keeps_readers_out_is_found(browser, tmp_path):
+    (tmp_path / "index.html").write_text(BARRED)
+    with served(tmp_path) as address, visiting(browser, f"{address}/index.html") as visit:
+        found = {line.partition(" ")[0] for line in grave_violations(visit.page)}
+    assert found == {"color-contrast", "button-name", "label", "image-alt"}
 
 
 def test_live_code_asks_binder_and_nobody_else(site, open_page):
