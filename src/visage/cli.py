@@ -1,4 +1,4 @@
-"""The command line: ``visage reproduce``, ``visage train`` and ``visage fetch``.
+"""The command line: ``visage avatar``, ``reproduce``, ``train`` and ``fetch``.
 
 Everything heavy is imported only once a command needs it, so that ``visage --help`` answers at
 once. Experiments come from the ``EXPERIMENTS`` of every ``visage/<part>/*reproduce.py``, trainable
@@ -10,13 +10,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional, arg
 
 import visage
 from visage import ledger
+from visage.avatar.config import AvatarConfig
 from visage.ledger import Profile, Result
 
 List = Annotated[bool, arg(name="list", help="Print what there is.")]
@@ -57,7 +58,7 @@ def _dispatch(arguments: list[str]) -> None:
         _train_one(names[0], arguments[2:])
         return
     tyro.extras.subcommand_cli_from_dict(
-        {"reproduce": reproduce, "train": train, "fetch": fetch},
+        {"avatar": avatar, "reproduce": reproduce, "train": train, "fetch": fetch},
         prog="visage",
         description=visage.__doc__,
         args=arguments,
@@ -67,6 +68,39 @@ def _dispatch(arguments: list[str]) -> None:
 def _is_expected(error: Exception) -> bool:
     """Whether this package raised it by name; anything else is a fault that needs its traceback."""
     return type(error).__module__.partition(".")[0] == "visage"
+
+
+def avatar(
+    photo: Annotated[Positional[Path], arg(metavar="PHOTO")],
+    out: Annotated[Path, arg(help="Ends in .glb.")] = Path("avatar.glb"),
+    which: Annotated[
+        Literal["only", "largest", "central"] | int,
+        arg(help="Face of several; a number counts from 0 at the left."),
+    ] = "only",
+    expression: Annotated[bool, arg(help="Keep the photograph's; else at rest.")] = False,
+    config: Annotated[AvatarConfig, arg(name="")] = AvatarConfig(),  # noqa: B008
+) -> None:
+    """Make a textured head of a photograph, in a file that any 3D viewer opens."""
+    from visage.avatar.file import checked_path
+
+    out = checked_path(out)  # before a minute's work
+    from visage.avatar.build import build_avatar
+    from visage.photos.landmarks import SeveralFacesError
+
+    try:
+        made = build_avatar(photo, config, which=which)
+    except SeveralFacesError as error:
+        raise CommandError(f"{error}".replace("which=", "--which ").replace("'", "")) from None
+    _print_table(
+        ("stage", "seconds", "distance"),
+        [
+            (stage.name, f"{stage.seconds:.1f}",
+             "" if stage.distance is None else f"{stage.distance:.3f}")
+            for stage in made.stages
+        ],
+    )  # fmt: skip
+    print(f"Below a distance of {made.threshold:g}, the recogniser takes two for one person.")
+    print(f"{made.save(out, expression=expression)} written.")
 
 
 def reproduce(

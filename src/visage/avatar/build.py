@@ -10,8 +10,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -19,12 +18,12 @@ from torch import Tensor
 
 from visage.avatar.config import AvatarConfig
 from visage.avatar.errors import AvatarError
+from visage.avatar.file import checked_path
+from visage.avatar.head import at_rest, detailed_head, fine_model
 from visage.avatar.networks import Networks
 from visage.avatar.pictures import coarse_picture, fine_picture, from_the_front, photographed
 from visage.avatar.progress import Progress
-from visage.avatar.relief import fine_relief
 from visage.avatar.stages import Likeness, Look, Stage, resized
-from visage.faces.shape import MorphableModel
 from visage.geometry.face_window import FaceWindow
 from visage.geometry.reconstruct import DetailedFace, reconstruct
 from visage.nfgan.frame import aligned, to_chips
@@ -34,11 +33,9 @@ from visage.photos.landmarks import FaceBox, Which, find_face
 from visage.photos.reading import PhotoSource, open_photo
 from visage.recognition.encoder import Encoder
 from visage.texture.export_texture import write_head
-from visage.texture.infer import InferenceConfig, InferredTexture, default_database, infer_texture
+from visage.texture.infer import InferredTexture, default_database, infer_texture
 from visage.texture.model_fit import ModelFit
-from visage.texture.synthesis import SynthesisConfig
 from visage.texture.textured_head import TexturedHead
-from visage.texture.window import paste
 
 DEFAULT = AvatarConfig()
 
@@ -57,11 +54,12 @@ class Avatar:
     normalized: Decoded  # part II's face
     surface: DetailedFace  # part IV's, coarse and fine
     texture: InferredTexture  # part V's
-    head: TexturedHead  # the outcome
+    head: TexturedHead  # the outcome, at rest
+    posed: TexturedHead  # the same with the photograph's expression
 
     @property
     def fit(self) -> ModelFit:
-        """Shape, pose and light of the head in the window."""
+        """Part V's shape of the face, and the camera and the light of the window."""
         return self.texture.fit
 
     @property
@@ -81,32 +79,20 @@ class Avatar:
         names = ", ".join(stage.name for stage in self.stages)
         raise AvatarError(f"there is no stage {name!r}; choose among {names}")
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, expression: bool = False) -> Path:
         """Write the head as GLB, with its skin's colours and relief; whole or not at all.
 
         In metres, y up, facing +z; one mesh, its textures inside of the file.
 
+        Args:
+            path: ends in .glb.
+            expression: whether with the photograph's, instead of at rest.
+
         Raises:
             AvatarError: the folder is missing, or the name ends otherwise.
         """
-        path = checked_path(path)
-        return write_head(fine_model(), self.head, path, visible=self.texture.visible)
-
-
-def checked_path(path: str | Path) -> Path:
-    """The path, if an avatar can be written there.
-
-    Raises:
-        AvatarError: the folder is missing, or the name does not end in .glb.
-    """
-    path = Path(path)
-    if path.suffix.lower() != ".glb":
-        raise AvatarError(f"{path.name!r} does not end in .glb, the kind of file an avatar is")
-    if not path.parent.is_dir():
-        raise AvatarError(f"there is no folder {str(path.parent)!r}; make it, or name another")
-    if path.is_dir():
-        raise AvatarError(f"{str(path)!r} is a folder; give the name of a file")
-    return path
+        path, head = checked_path(path), self.posed if expression else self.head
+        return write_head(fine_model(), head, path, visible=self.texture.visible)
 
 
 @torch.no_grad()
@@ -169,7 +155,8 @@ class _Way:
             normalized=normalized,
             surface=surface,
             texture=texture,
-            head=head,
+            head=at_rest(head),
+            posed=head,
         )
 
     def _leave(self, look: Look, also: Look | None = None) -> None:
@@ -231,52 +218,24 @@ class _Way:
     ) -> tuple[InferredTexture, TexturedHead]:
         """Part V, and the head with the wrinkles of part IV."""
         self.bar.begin("texture")
-        config = inference_config(self.config)
+        config = self.config.inference()
         database = default_database(config, progress=self.bar.shown)
         found = infer_texture(
             image, config, landmarks=landmarks, database=database, progress=False,
             preview=lambda steps, _: self.bar.step(steps),
         )  # fmt: skip
-        if not found.synthesis.finished:
-            raise KeyboardInterrupt("no avatar was made")  # the synthesis keeps what there is
+        if not found.synthesis.finished:  # interrupted: it keeps what there is
+            raise KeyboardInterrupt("no avatar was made")
         model, size = fine_model(), self.config.shown
         head = detailed_head(found, face)
         places = landmarks_at(landmarks, self.config.pixels, size)
         self._leave(
             likeness.look("texture", photographed(model, head, found.fit, size), places),
-            likeness.look("front", *from_the_front(model, head, size)),
+            likeness.look("front", *from_the_front(model, at_rest(head), size)),
         )
         return found, head
-
-
-def inference_config(config: AvatarConfig) -> InferenceConfig:
-    """Part V's settings."""
-    return InferenceConfig(
-        size=config.texels,
-        people=config.people,
-        synthesis=SynthesisConfig(iterations=config.iterations),
-    )
-
-
-def detailed_head(found: InferredTexture, face: DetailedFace) -> TexturedHead:
-    """Part V's head and skin, at rest, with part IV's relief.
-
-    Args:
-        found: the texture, and the fit that says whose head it is.
-        face: of the same photograph.
-    """
-    head = TexturedHead.of(found.texture, found.fit.identity, found.fit.expression)
-    wrinkles = fine_relief(fine_model(), face, found.texture.shape[-1])
-    height = head.maps.height + paste(torch.zeros_like(head.maps.height), wrinkles)
-    return replace(head, maps=replace(head.maps, height=height))
 
 
 def landmarks_at(landmarks: Tensor, size: int, wanted: int) -> Tensor:
     """Landmarks of a picture with `size` pixels a side in one with as many as are wanted."""
     return (landmarks + 0.5) * (wanted / size) - 0.5
-
-
-@lru_cache(maxsize=1)
-def fine_model() -> MorphableModel:
-    """The model after one subdivision: smooth to look at."""
-    return MorphableModel.load(1)
