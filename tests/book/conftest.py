@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 from textwrap import dedent
 
+import nbformat
 import pytest
 
 from tools.book import Book
+from tools.notebooks import read_chapter
+from tools.plain import plain_markdown
+from tools.published import outer_environment
 
 HEADER = dedent("""\
     ---
@@ -15,6 +22,33 @@ HEADER = dedent("""\
       text_representation: {extension: .md, format_name: myst}
     kernelspec: {display_name: Python 3, language: python, name: python3}
     ---
+    """)
+
+# A package that can be installed, editable, without setuptools and without a network.
+PYPROJECT = """\
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "tiny"
+version = "1"
+"""
+BACKEND = dedent("""\
+    import os, zipfile
+
+    def build_editable(folder, config_settings=None, metadata_directory=None):
+        files = {
+            "tiny.pth": os.path.abspath("src"),
+            "tiny-1.dist-info/METADATA": "Metadata-Version: 2.1\\nName: tiny\\nVersion: 1\\n",
+            "tiny-1.dist-info/WHEEL": "Wheel-Version: 1.0\\nGenerator: backend\\n"
+            "Root-Is-Purelib: true\\nTag: py3-none-any\\n",
+            "tiny-1.dist-info/RECORD": "",
+        }
+        with zipfile.ZipFile(os.path.join(folder, "tiny-1-py3-none-any.whl"), "w") as wheel:
+            for name, text in files.items():
+                wheel.writestr(name, text)
+        return "tiny-1-py3-none-any.whl"
     """)
 
 
@@ -70,3 +104,37 @@ def _edit():
 @pytest.fixture(name="chapter_text")
 def _chapter_text():
     return chapter_text
+
+
+@pytest.fixture
+def tracked_book(tiny_book) -> Book:
+    """The tiny book as a git repository whose package can be installed."""
+    (tiny_book.root / "pyproject.toml").write_text(PYPROJECT)
+    (tiny_book.root / "backend.py").write_text(BACKEND)
+    (tiny_book.root / ".gitignore").write_text("_build/\n__pycache__/\n")
+    for words in (["init", "--quiet"], ["add", "--all"]):
+        subprocess.run(["git", *words], cwd=tiny_book.root, check=True, env=outer_environment())
+    return tiny_book
+
+
+@pytest.fixture
+def publish():
+    """Leaves notebooks as `make book` would, but for the outputs."""
+
+    def published(book: Book) -> None:
+        for chapter in book.chapters:
+            path = book.published / f"{chapter.name}.ipynb"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            nbformat.write(plain_markdown(read_chapter(book, chapter), chapter.source), path)
+
+    return published
+
+
+@pytest.fixture
+def borrowed(tmp_path) -> Path:
+    """The interpreter of an environment that borrows this one's packages: no time to make it."""
+    folder = tmp_path / "elsewhere"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
+    return folder / "bin" / "python"
