@@ -34,8 +34,8 @@ class Sitting:
 ASTRONAUT = "The astronaut", "NASA’s portrait of Eileen Collins, in the public domain."
 SITTINGS = (
     Sitting(2, 25.0, "Nobody, turned", "Does not exist, and is turned by about 25 degrees."),
-    Sitting(4, 0.0, "Nobody, frontal", "Does not exist, and looks into the camera."),
-    Sitting(11, 40.0, "Nobody, far turned", "Does not exist, and is turned by about 40 degrees."),
+    Sitting(4, 0.0, "Nobody, ahead", "Does not exist, and looks into the camera."),
+    Sitting(11, 25.0, "Nobody, old", "Does not exist, is old, and is turned by about 25 degrees."),
 )
 
 

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ from visage.faces.shape import MorphableModel
 from visage.texture.yiq import luminance
 
 HEAD = 'import * as head from "./journey_head.js";\n'
+BOOK = Path(__file__).parents[2] / "book"
 BOX = [0.25, 0.125, 0.5, 0.5]
 
 
@@ -65,7 +67,7 @@ def skin(seed):
 
 def made_up(name="Nobody", seed=0, *, real=False):
     stages = tuple(
-        JourneyStage(key, bumpy(3, 40, 40, seed=seed + i), None if i < 2 else 0.1 * i, 1.5)
+        JourneyStage(key, bumpy(3, 40, 40, seed=seed + i), None if i < 2 else 0.1 * i)
         for i, key in enumerate(STAGES)
     )
     return Journey(
@@ -74,7 +76,7 @@ def made_up(name="Nobody", seed=0, *, real=False):
         stages=stages,
         embedding=torch.linspace(-1, 1, 128),
         coarse=shape(seed),
-        fitted=shape(seed + 1),
+        head=shape(seed + 1),
         skin=skin(seed),
         visible=(bumpy(1, 64, 64, seed=seed) > 0.4).float(),
         relief=2 * bumpy(1, 64, 64, seed=seed + 3) - 1,
@@ -160,10 +162,10 @@ def test_heads_and_errors_are_those_of_the_coefficients():
     told, data = journey_heads(words, model)
     header, arrays = unpacked(data)
     nobody, somebody = told["people"]
-    rows = [nobody[key] for key in ("coarse", "fitted", "truth")]
-    rows += [somebody[key] for key in ("coarse", "fitted")]
+    rows = [nobody[key] for key in ("coarse", "head", "truth")]
+    rows += [somebody[key] for key in ("coarse", "head")]
     assert sorted(rows) == [0, 1, 2, 3, 4]
-    assert somebody["truth"] is somebody["coarse_errors"] is somebody["fitted_mm"] is None
+    assert somebody["truth"] is somebody["coarse_errors"] is somebody["head_mm"] is None
     assert nobody["file"] == "nobody"
     assert told["most_error"] == MOST_ERROR
     used = drawn_vertices(model, ("skin", "neck", "sockets", "eyes", "mouth", "teeth", "tongue"))
@@ -225,7 +227,7 @@ def test_the_page_makes_heads_of_the_sheets(run_js):
     assert nobody["skin"]["atlas"][0] == nobody["skin"]["atlas"][1] > 100
     model = MorphableModel.load()
     first = int(drawn_vertices(model)[0])
-    for key, one in (("clay", "coarse"), ("skin", "fitted")):
+    for key, one in (("clay", "coarse"), ("skin", "head")):
         wanted = model.vertices(getattr(journeys[0], one).identity[None])[0, first]
         torch.testing.assert_close(
             torch.tensor(nobody[key]["positions"]), wanted, atol=2 * STEP, rtol=0
@@ -349,6 +351,7 @@ def test_the_page_knows_every_stage(run_js):
     for number, one in enumerate(stages):
         assert set(one["from"]) <= keys - {one["key"]}
         assert all(STAGES.index(key) < number for key in one["from"])
+        assert one["page"] is None or (BOOK / f"{one['page']}.md").is_file()
 
 
 def test_a_bundle_says_every_name_once(run_js):

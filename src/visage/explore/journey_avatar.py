@@ -29,17 +29,18 @@ def journey_of(avatar: Avatar, name: str, about: str, view: HeldOutViews | None 
         view: the synthetic photograph (one), whose truth is known; None for a real one.
     """
     numbers, head = avatar.surface.numbers, avatar.head
+    rest = head.expression[0]  # so that all of them are as the head is
     return Journey(
         name=name,
         about=about,
         stages=_stages(avatar),
         embedding=avatar.embedding[0],
-        coarse=Shape(numbers.identity[0], numbers.expression[0]),
-        fitted=Shape(head.identity[0], head.expression[0]),
+        coarse=Shape(numbers.identity[0], rest),
+        head=Shape(head.identity[0], rest),
         skin=_skin(head.maps),
         visible=avatar.texture.visible[0],
         relief=fine_relief(fine_model(), avatar.surface, TILE_SIZE)[0],
-        truth=None if view is None else _truth(view),
+        truth=None if view is None else (Shape(view.identity[0], rest), _true_skin(view)),
     )
 
 
@@ -47,20 +48,19 @@ def _stages(avatar: Avatar) -> tuple[JourneyStage, ...]:
     """The stages, and behind each its second picture, where it has one."""
     found = []
     for stage in avatar.stages:
-        found.append(_shown(stage, stage.seconds))
+        found.append(_shown(stage))
         if stage.also is not None:
-            found.append(_shown(stage.also, None))
+            found.append(_shown(stage.also))
     return tuple(found)
 
 
-def _shown(look: Stage | Look, seconds: float | None) -> JourneyStage:
+def _shown(look: Stage | Look) -> JourneyStage:
     own = look.name in ("photograph", "embedding")  # what the others are compared with
-    return JourneyStage(look.name, look.picture[0], None if own else look.distance, seconds)
+    return JourneyStage(look.name, look.picture[0], None if own else look.distance)
 
 
-def _truth(view: HeldOutViews) -> tuple[Shape, Skin]:
-    maps = face_atlases(view.split, view.indices, _TRUE_ATLAS)
-    return Shape(view.identity[0], view.expression[0]), _skin(maps)
+def _true_skin(view: HeldOutViews) -> Skin:
+    return _skin(face_atlases(view.split, view.indices, _TRUE_ATLAS))
 
 
 def _skin(maps: SurfaceMaps) -> Skin:

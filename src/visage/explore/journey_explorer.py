@@ -91,9 +91,9 @@ def journey_heads(words: dict, model: MorphableModel | None = None) -> tuple[dic
         model: the subdivided one if None.
 
     Returns:
-        The words, with rows of the file in place of coefficients: of each person `coarse`, `fitted`
-        and `truth` (or None) are heads, `coarse_errors` and `fitted_errors` (or None) rows of
-        errors, whose means are `coarse_mm` and `fitted_mm`. And the file of
+        The words, with rows of the file in place of coefficients: of each person `coarse`, `head`
+        and `truth` (or None) are heads, `coarse_errors` and `head_errors` (or None) rows of
+        errors, whose means are `coarse_mm` and `head_mm`. And the file of
         `visage.explore.face_basis.pack`: what `head_arrays` makes, and `errors` (E, N) uint8, from
         the true vertices after the best similarity, in steps of `error_step`; 255 off the face.
     """
@@ -101,14 +101,14 @@ def journey_heads(words: dict, model: MorphableModel | None = None) -> tuple[dic
     heads, errors, people = [], [], []
     for person in words["people"]:
         person = dict(person, file=_plain(person["name"]))
-        shapes = {name: person[name] for name in ("coarse", "fitted", "truth")}
+        shapes = {name: person[name] for name in ("coarse", "head", "truth")}
         at = {name: _vertices(model, one) for name, one in shapes.items() if one is not None}
         for name in shapes:
             person[name] = None
             if name in at:
                 person[name] = len(heads)
                 heads.append(at[name])
-        for name in ("coarse", "fitted"):
+        for name in ("coarse", "head"):
             person[f"{name}_errors"] = person[f"{name}_mm"] = None
             if "truth" in at:
                 apart = face_errors(model, at[name], at["truth"])

@@ -35,11 +35,11 @@ II's, and the head from the front last."""
 RELIEF = 2.4
 """mm from the deepest to the highest relief that a sheet holds."""
 
-STEP_SIDE = 176  # pixels of a stage's picture
-TILE_SIZE = 288  # texels of the window's side
-ATLAS_SIDE = 256  # texels of the whole head, of which the face is not looked at
+STEP_SIDE = 224  # pixels of a stage's picture
+TILE_SIZE = 320  # texels of the window's side
+ATLAS_SIDE = 512  # texels of the whole head: an iris is 12 of them
 _WORDS = "journey.json"
-_QUALITY = {"steps": 78, "skins": 80, "colours": 90, "atlases": 80}  # of WebP, by picture
+_QUALITY = {"steps": 80, "skins": 86, "colours": 90, "atlases": 82}  # of WebP, by picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,6 @@ class JourneyStage:
     key: str  # of `STAGES`
     picture: Tensor  # (3, S, S), sRGB, in [0, 1]
     distance: float | None  # of its embedding from the photograph's; None: there is none
-    seconds: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +80,7 @@ class Journey:
     stages: tuple[JourneyStage, ...]
     embedding: Tensor  # (E,), the photograph's
     coarse: Shape  # part IV's
-    fitted: Shape  # part V's
+    head: Shape  # the avatar's
     skin: Skin
     visible: Tensor  # (1, S, S), 1 where the photograph showed the skin
     relief: Tensor  # (1, S, S) mm, of the fine geometry over the coarse one, outwards
@@ -182,11 +181,10 @@ def _words(one: Journey) -> dict:
     return {
         "name": one.name,
         "about": one.about,
-        "stages": [{"key": s.key, "distance": s.distance, "seconds": s.seconds}
-                   for s in one.stages],
+        "stages": [{"key": s.key, "distance": s.distance} for s in one.stages],
         "embedding": one.embedding,
         "coarse": of(one.coarse),
-        "fitted": of(one.fitted),
+        "head": of(one.head),
         "truth": of(one.truth[0]) if one.truth else None,
     }  # fmt: skip
 

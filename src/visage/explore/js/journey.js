@@ -162,10 +162,10 @@ function render({ model, el }) {
     picture.hidden = head;
     title.textContent = stage.title;
     words.textContent = head ? LOOK_WORDS_OF_HEADS[state.look] : stage.words;
-    const { distance, seconds } = measured(stage.key);
+    const { distance } = measured(stage.key);
     verdict.replaceChildren(...(distance === null ? [] : [html("strong", {}, distance.toFixed(2)), "from the photograph: "]), distanceWords(distance, told.threshold));
     verdict.classList.toggle("vx-is-different", distance >= told.threshold);
-    showLink(stage, seconds);
+    showLink(stage);
     if (!head) {
       picture.width = picture.height = sheetOfSteps ? sheetOfSteps.height / told.people.length : 192;
       paintStage(picture, stage.key);
@@ -175,15 +175,10 @@ function render({ model, el }) {
     mark();
   }
 
-  function showLink(stage, seconds) {
-    const root = staticRoot();
-    const parts = [];
-    if (seconds !== null && seconds !== undefined && stage.key !== "front") parts.push(`${seconds < 1 ? seconds.toFixed(1) : Math.round(seconds)} s. `);
-    if (stage.page) {
-      const address = root && new URL(`../${stage.page}.html`, root);
-      parts.push("Chapter: ", address ? html("a", { href: address.href }, stage.chapter) : stage.chapter);
-    }
-    link.replaceChildren(...parts);
+  function showLink(stage) {
+    const root = staticRoot(); // of the book; a notebook has none
+    link.replaceChildren();
+    if (stage.page) link.append("Chapter: ", root ? html("a", { href: new URL(`../${stage.page}.html`, root).href }, stage.chapter) : stage.chapter);
   }
 
   function showControls() {
@@ -194,7 +189,7 @@ function render({ model, el }) {
     truth.disabled = error.disabled = real;
     sliders.split.input.disabled = !withTruth();
     legend.hidden = !withError();
-    known.textContent = real ? "Nobody has measured this head: of a photograph, the truth is not known." : `On average the face’s points are ${(state.look === "textured" ? person().fitted_mm : person().coarse_mm).toFixed(1)} mm off, once size and place are made the same.`;
+    known.textContent = real ? "Nobody has measured this head: of a photograph, the truth is not known." : `On average the face’s points are ${(state.look === "textured" ? person().head_mm : person().coarse_mm).toFixed(1)} mm off, once size and place are made the same.`;
     spin.textContent = state.spinning ? "Stop" : "Turn by itself";
     split.hidden = sides.left.hidden = sides.right.hidden = !withTruth();
     split.style.left = `${100 * state.split}%`;
@@ -232,7 +227,7 @@ function render({ model, el }) {
       const side = Math.max(1, Math.min(1200, Math.round(stand.clientWidth * (window.devicePixelRatio || 1))));
       if (canvas.width !== side) canvas.width = canvas.height = side;
       for (const { kind, relief, paint, part } of layers()) {
-        view.draw({ person: KINDS.indexOf(kind) + KINDS.length * state.person, rotation, lamp, sides: ["made", "made"], split: 1, bump: relief ? told.relief : 0, tint: false, lift: HEAD_LIFT, coloured: kind.endsWith("kin"), relief: true, paint: paint ? 1 : 0, part });
+        view.draw({ person: KINDS.indexOf(kind) + KINDS.length * state.person, rotation, lamp, sides: ["made", "made"], split: 1, bump: relief ? told.relief : 0, tint: false, lift: HEAD_LIFT, coloured: SKINNED.has(kind), relief: true, paint: paint ? 1 : 0, part });
       }
     } else {
       paintHeads(canvas, layers().map((one) => ({ points: painting(one), part: one.part })), { turn: rotation, lamp });
@@ -247,7 +242,7 @@ function render({ model, el }) {
     if (!painted.has(key)) {
       const head = heads[state.person][kind];
       const shaped = relief ? { ...head, ...carved(head, triangles, told.box, told.relief) } : head;
-      painted.set(key, pointsOf(shaped, triangles, told.box, { coloured: kind.endsWith("kin"), lift: HEAD_LIFT, painted: paint }));
+      painted.set(key, pointsOf(shaped, triangles, told.box, { coloured: SKINNED.has(kind), lift: HEAD_LIFT, painted: paint }));
     }
     return painted.get(key);
   }
@@ -336,6 +331,7 @@ function render({ model, el }) {
 }
 
 const KINDS = ["clay", "skin", "trueClay", "trueSkin"];
+const SKINNED = new Set(["skin", "trueSkin"]);
 
 // The stages in a row, one of them chosen: radio buttons, so that arrow keys walk along. Under each its distance as a bar.
 function journeySteps(onChoose, threshold) {

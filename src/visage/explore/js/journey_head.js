@@ -38,7 +38,7 @@ export function journeyHeads({ told, file, sheet, strip, atlases }) {
     const head = (row, errors) => ({ ...headArrays(file, row), paint: errors === null ? null : paintOfErrors(file, errors, told.most_error) });
     const heads = {
       clay: { ...head(person.coarse, person.coarse_errors), ...clay, tiles: tiles(none, tile(1)) },
-      skin: { ...head(person.fitted, person.fitted_errors), low: low(0), atlas: atlas(0), tiles: tiles(tile(0), tile(1)) },
+      skin: { ...head(person.head, person.head_errors), low: low(0), atlas: atlas(0), tiles: tiles(tile(0), tile(1)) },
       trueClay: null, trueSkin: null,
     };
     if (person.truth === null) return heads;

@@ -8,12 +8,12 @@ export const JOURNEY_STAGES = [
   { key: "nfgan", name: "Neutral", part: "III", from: ["photograph"], title: "A neutral face, by a perceptron", page: "nfgan/five_losses", chapter: "Five losses", words: "The same wish, another way: from pixels to pixels through a perceptron, trained with five losses and an adversary." },
   { key: "coarse", name: "Coarse", part: "IV", from: ["photograph"], title: "Coarse geometry", page: "geometry/coarse_geometry", chapter: "Coarse geometry", words: "CoarseNet reads 138 numbers off the photograph: shape, expression, pose. Shown as clay, of which a recogniser of photographs does not know what to think." },
   { key: "fine", name: "Fine", part: "IV", from: ["photograph", "coarse"], title: "Fine geometry", page: "geometry/wrinkles_from_shading", chapter: "Wrinkles from shading", words: "FineNet carves what the shading tells: lids, folds, creases. Tenths of a millimetre, which no linear model has." },
-  { key: "texture", name: "Texture", part: "V", from: ["photograph", "fine"], title: "The completed skin", page: "texture/the_missing_half", chapter: "The missing half", words: "A second fit, of shape and light together; what was seen without its light; and what was not seen, invented from the correlations of what was. Drawn in the photograph’s own pose and light, bald." },
+  { key: "texture", name: "Texture", part: "V", from: ["photograph", "fine"], title: "The completed skin", page: "texture/the_missing_half", chapter: "The missing half", words: "A second fit, of shape and light together; what was seen, without that light; what was not seen, invented from the correlations of what was. Drawn in the photograph’s own pose and light, bald." },
   { key: "front", name: "The head", part: "", from: ["photograph"], title: "A head to turn", page: null, chapter: null, words: "" },
 ];
 
 export const LOOK_WORDS_OF_HEADS = {
   coarse: "CoarseNet’s shape alone, as clay: smooth, and right at large.",
   fine: "CoarseNet’s shape with FineNet’s relief. Move the lamp to one side to see it.",
-  textured: "Part V’s shape, part IV’s relief, and the skin. What the camera did not see is at the sides: turn it.",
+  textured: "The avatar: part V’s shape held to part IV’s, with its relief, and the skin. Turn it, and look at what the camera did not see.",
 };
