@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -18,9 +18,11 @@ import yaml
 from nbformat import NotebookNode
 
 from tools.book import Book, Chapter
+from tools.cards import card_files, models_line
 from tools.execute import Run, notebook_path
 from tools.notebooks import read_chapter, with_outputs
 from tools.plain import plain_markdown
+from tools.reference import LIBRARY_PAGE, Links, Reference
 from tools.reproduction import reproduction_files
 from visage.files import written_whole
 from visage.ledger import current_revision
@@ -56,20 +58,26 @@ def stage(book: Book, runs: Mapping[str, Run]) -> Path:
     root = book.build / "stage"
     wanted: dict[str, bytes] = {}
     published: dict[str, bytes] = {}
+    reference = Reference.make(book)
     for page in book.pages:
-        wanted[page.relative_to(book.root).as_posix()] = page.read_bytes()
+        name = page.relative_to(book.root).with_suffix("")
+        links = reference.links(name.relative_to("book").as_posix())
+        wanted[f"{name.as_posix()}.md"] = links.put(page.read_text(encoding="utf-8")).encode()
     for chapter in book.chapters:
         executed = nbformat.read(notebook_path(book, chapter), as_version=4)
         run = runs[chapter.name]
         notebook = with_outputs(read_chapter(book, chapter), executed, run.parameters)
         del wanted[f"{chapter.name}.md"]
         published[f"{chapter.name}.ipynb"] = _text(plain_markdown(notebook, chapter.source))
+        _put_links(notebook, reference.links(chapter.name.removeprefix("book/")))
         notebook.cells.append(_run_line(book, chapter, run))
         wanted[f"{chapter.name}.ipynb"] = _text(notebook)
     wanted |= _other_files(book)
+    generated = reference.files | card_files(book)
+    wanted |= {name: text.encode() for name, text in generated.items()}
     wanted |= reproduction_files(book, wanted)
     wanted["book/_config.yml"] = _yaml(sphinx_config(book, runs))
-    wanted["book/_toc.yml"] = _yaml(_below_book(book.toc))
+    wanted["book/_toc.yml"] = _yaml(_below_book(with_sections(book.toc, reference.pages)))
     _write_tree(root, wanted)
     _write_tree(book.published, published)
     (book.build / "static").mkdir(exist_ok=True)
@@ -95,6 +103,18 @@ def sphinx_config(book: Book, runs: Mapping[str, Run]) -> dict:
     return config
 
 
+def with_sections(toc: object, pages: Sequence[str]) -> object:
+    """The table of contents, with the generated pages below the one on the library."""
+    if isinstance(toc, list):
+        return [with_sections(item, pages) for item in toc]
+    if not isinstance(toc, dict):
+        return toc
+    toc = {key: with_sections(value, pages) for key, value in toc.items()}
+    if toc.get("file") == LIBRARY_PAGE:
+        toc["sections"] = [{"file": page} for page in pages]
+    return toc
+
+
 def run_times(book: Book, runs: Mapping[str, Run]) -> str:
     """A Markdown table of what ran, how long, when, and on what."""
     rows = ["| Chapter | Profile | Seconds | Executed | Device |", "|---|---|--:|---|---|"]
@@ -117,6 +137,12 @@ def versions() -> str:
     return "\n".join(rows)
 
 
+def _put_links(notebook: NotebookNode, links: Links) -> None:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = links.put(cell.source)
+
+
 def _run_line(book: Book, chapter: Chapter, run: Run) -> NotebookNode:
     """The page's last line: the profile that really ran, and how long it took."""
     versions = run.key["packages"]
@@ -126,6 +152,7 @@ def _run_line(book: Book, chapter: Chapter, run: Run) -> NotebookNode:
     text = (
         f"Executed with the profile `{run.parameters['PROFILE']}` in {run.seconds:.0f} s on "
         f"{run.device}, Python {run.key['python']}, torch {versions.get('torch', 'absent')}.{more}"
+        f"{models_line(chapter.name.removeprefix('book/'))}"
     )
     return nbformat.v4.new_markdown_cell(f":::{{div}} run-line\n{text}\n:::", id="run-line")
 
