@@ -19,6 +19,10 @@ REPAIRS = (
         'search-button__button" title="Search" aria-label="Search"',
         'search-button__button" title="Search"',
     ),
+    # The fold of a cell says "Show the code" or "Hide the code", and is called something else.
+    ('<summary aria-label="Toggle hidden content">', "<summary>"),
+    # An entry of a list of references is an item of a list; the old role is going out of use.
+    ('role="doc-biblioentry"', 'role="listitem"'),
 )
 
 

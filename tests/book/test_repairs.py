@@ -22,12 +22,17 @@ def repairs():
 THEME = """<main><details><summary><span class="toctree-toggle" role="presentation">
 <i class="fa-solid fa-chevron-down"></i></span></summary></details>
 <button class="btn search-button-field search-button__button" title="Search" aria-label="Search">
-Search Ctrl+K</button></main>"""
+Search Ctrl+K</button>
+<details class="hide above-input"><summary aria-label="Toggle hidden content">
+<p>Show the code</p></summary></details>
+<div role="list"><div class="citation" role="doc-biblioentry">One</div></div></main>"""
 
 
-def test_what_has_no_name_gets_one(repairs):
+def test_names_and_roles_are_repaired(repairs):
     page = BeautifulSoup(repairs.repaired(THEME), "html.parser")
     assert page.summary["aria-label"] == "Pages below this one"
+    assert not page.find(class_="hide").summary.has_attr("aria-label")
+    assert page.find(class_="citation")["role"] == "listitem"
     assert not page.button.has_attr("aria-label")
     assert page.button["title"] == "Search"
 
