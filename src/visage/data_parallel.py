@@ -106,8 +106,9 @@ class SynchronisedBatchNorm(_BatchNorm):
         share = self.momentum
         if share is None:  # a plain mean over all batches
             share = 1 / float(self.num_batches_tracked)
-        self.running_mean.lerp_(mean.to(self.running_mean), share)
-        self.running_var.lerp_(variance.to(self.running_var), share)
+        # New tensors: an earlier pass in evaluation mode may still need the old ones backwards.
+        self.running_mean = self.running_mean.lerp(mean.to(self.running_mean), share)
+        self.running_var = self.running_var.lerp(variance.to(self.running_var), share)
 
 
 def synchronise_batch_norm(model: nn.Module) -> None:
