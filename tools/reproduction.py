@@ -27,9 +27,11 @@ from visage.ledger import Result, Row, list_results, read, results_folder
 
 _MARK = re.compile(r"^% reproduction: (\w+)$", re.MULTILINE)
 _THUMBNAIL = (128, 96)  # pixels: twice what a tile shows, for dense screens
+_SHARE = 0.4  # of a sheet's width, that a tile shows
 _STATIC = "_static/reproduction"
 _NETWORK = "M6 24h12m6 0h12m6 0h12M18 14h6v20h-6zM36 9h6v30h-6zM54 17h4v14h-4z"
 _GRID = "M12 12h40v26h-40zM12 20h40M12 29h40M25 12v26M38 12v26"
+_SAYS_NONE = re.compile(r"\bno number|without numbers|(?:has|shows) pictures|pictures only")
 _SHOWN_ROWS = 6  # of an entry for which the manifest names none
 
 
@@ -180,27 +182,28 @@ def _summary(ledger: Ledger) -> str:
     judged = [good for row in rows if (good := as_good(row)) is not None]
     items = [item for manifest in manifests for item in manifest.items]
     count = {status: sum(item.status == status for item in items) for status in _MARKS}
+    good = f"{sum(judged)} of {len(judged)}"
     counts = [
-        (len(manifests), "papers"),
-        (len(items), "figures and tables"),
-        (count["reproduced"], "reproduced"),
-        (count["in part"], "in part"),
-        (count["built"], "drawings, built"),
-        (count["not reproduced"], "not reproduced"),
-        (len(results), "entries of the ledger"),
-        (len(rows), "measured numbers"),
+        (f"{len(items)}", f"figures and tables of {len(manifests)} papers"),
+        (f"{count['reproduced']}", "reproduced"),
+        (f"{count['in part']}", "in part"),
+        (f"{count['built']}", "drawings, built"),
+        (f"{count['not reproduced']}", "not reproduced"),
+        (f"{len(results)}", "entries of the ledger"),
+        (f"{len(rows):,}", "measured numbers"),
+        (good, "published values reached or passed"),
     ]
-    cells = "".join(f"<div><dd>{number:,}</dd><dt>{what}</dt></div>" for number, what in counts)
+    cells = "".join(f"<div><dd>{number}</dd><dt>{what}</dt></div>" for number, what in counts)
     tiles = "".join(
         f'<h3><a href="reproduction/{manifest.part}.html">{escape(manifest.name)}</a></h3>'
         + _tiles(ledger, manifest, f"reproduction/{manifest.part}.html", "")
         for manifest in manifests
     )
-    text = (
+    return (
+        f'<dl class="rep-counts">{cells}</dl>\n\n{_legend()}{tiles}\n\n'
         f"Of the {len(judged)} numbers that have a published value and a direction in which they "
-        f"get better, {sum(judged)} are as good here or better. "
+        f"get better, {sum(judged)} are as good here or better. {_CAUTION}\n"
     )
-    return f'<dl class="rep-counts">{cells}</dl>\n\n{text}{_CAUTION}\n\n{_legend()}{tiles}\n'
 
 
 _CAUTION = (
@@ -326,7 +329,7 @@ def _entry(ledger: Ledger, id: str, names: Mapping[str, str], command: str = "")
     result = ledger.results[id]
     claim = "The claim" if result.paper else "What was asked"
     blocks = [f"**{claim}.** {_plain(result.claim)}"]
-    if result.paper and all(row.paper is None for row in result.rows):
+    if _SAYS_NONE.search(result.protocol) and "no number" not in result.claim:
         blocks[0] += " The paper gives no number."
     if id in ledger.pictures:
         blocks.append(_shown(ledger.pictures[id], f"Measured for {id}: {result.claim}"))
@@ -410,7 +413,7 @@ def _slug(id: str) -> str:
 def _picture(id: str, path: Path, folder: Path) -> Picture:
     """A figure with its tile, which is kept under the hash of what it is made of."""
     content = path.read_bytes()
-    key = digest(content)
+    key = digest(content + repr((_THUMBNAIL, _SHARE)).encode())
     kept = next(iter(folder.glob(f"{key}_*.webp")), None)
     if kept is None:
         from PIL import Image, ImageOps  # only where a picture is new: a build of nothing is quick
@@ -430,9 +433,10 @@ def _is_sheet(path: Path) -> bool:
     return path.suffix == ".webp"
 
 
-def _middle(width: int, height: int, share: float = 0.4) -> tuple[int, int, int, int]:
+def _middle(width: int, height: int) -> tuple[int, int, int, int]:
     """A box in the middle of a sheet: a few of its pictures say more than all of them, tiny."""
-    wide, high = width * share, min(height * 0.8, width * share * _THUMBNAIL[1] / _THUMBNAIL[0])
+    wide = width * _SHARE
+    high = min(height * 0.8, wide * _THUMBNAIL[1] / _THUMBNAIL[0])
     left, top = (width - wide) / 2, (height - high) / 2
     return round(left), round(top), round(left + wide), round(top + high)
 

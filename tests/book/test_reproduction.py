@@ -179,9 +179,10 @@ def test_the_summary_counts_what_is_there(files):
     rows = [row for id in list_results() for row in read(id).rows]
     judged = [good for row in rows if (good := as_good(row)) is not None]
     reproduced = sum(item.status == "reproduced" for item in items)
-    assert f"<dd>{len(items)}</dd><dt>figures and tables</dt>" in overview
+    assert f"<dd>{len(items)}</dd><dt>figures and tables of 5 papers</dt>" in overview
     assert f"<dd>{reproduced}</dd><dt>reproduced</dt>" in overview
     assert f"<dd>{len(rows):,}</dd><dt>measured numbers</dt>" in overview
+    assert f"<dd>{sum(judged)} of {len(judged)}</dd>" in overview
     assert f"Of the {len(judged)} numbers" in overview
     assert f"{sum(judged)} are as good here or better" in overview
 
