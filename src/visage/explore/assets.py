@@ -87,6 +87,18 @@ def _nfgan_discriminator(path: Path) -> None:
     export_discriminator(load_nfgan(), path)
 
 
+def _landing(path: Path) -> None:
+    from visage.explore.landing_explorer import landing_module
+
+    path.write_text(landing_module("landing.webp"), encoding="utf-8")
+
+
+def _landing_still(path: Path) -> None:
+    from visage.explore.landing_explorer import STILL, landing_file
+
+    path.write_bytes(landing_file(f"{STILL}.webp").read_bytes())
+
+
 # File name under the site's _static/assets: the function that writes it there. Imports are inside,
 # so that a build that needs one file does not load the machinery of the others.
 ASSETS: dict[str, Callable[[Path], None]] = {
@@ -102,4 +114,6 @@ ASSETS: dict[str, Callable[[Path], None]] = {
     "nfgan_encoder.onnx": _nfgan_encoder,
     "nfgan_decoder.onnx": _nfgan_decoder,
     "nfgan_discriminator.onnx": _nfgan_discriminator,
+    "landing.js": _landing,
+    "landing.webp": _landing_still,
 }

@@ -72,11 +72,12 @@ ARROWS = (
 
 TITLE = "The five papers and how they lean on each other"
 DESCRIPTION = (
-    "Upper row: a recogniser turns a photograph into an embedding; Part I inverts it; Part II draws "
-    "a face at rest from the recogniser's features and takes from Part I a loss that is not fooled; "
-    "Part III has the same goal with five losses. Lower row: the synthetic world gives heads with "
-    "known answers to all parts; Part IV recovers shape and light; Part V divides the light out and "
-    "completes the skin, on a head fitted as in Part II. All of it ends in an avatar."
+    "Upper row: a recogniser turns a photograph into an embedding; Part I inverts it; Part II "
+    "draws a face at rest from the recogniser's features and takes from Part I a loss that is not "
+    "fooled; Part III has the same goal with five losses. Lower row: the synthetic world, which "
+    "the recogniser has judged, gives heads with known answers to all parts; Part IV recovers "
+    "shape and light; Part V divides the light out and completes the skin, on a head fitted as in "
+    "Part II. All of it ends in an avatar."
 )
 
 
