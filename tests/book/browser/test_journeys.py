@@ -1,8 +1,8 @@
 """The reader's journeys: every explorer of every page, found and used as a reader would.
 
-Each control is moved by mouse on a desk in the light, by finger on a telephone in the dark, and by
-the keyboard alone; each must change what is shown. `walker.py` knows how, and its list of excuses
-names the controls that need not, with reasons.
+Each control is moved by mouse on a desk in the light; by finger on a telephone in the dark and by
+the keyboard alone, two of each choice are. What is moved must change what is shown. `walker.py`
+knows how, and its list of excuses names the controls that need not, with reasons.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def test_every_control_answers(explorers, explorer_page, width, dark, files, scr
             element = walker.wake(root)
             name = f"{explorer_page.removesuffix('.html').replace('/', '-')}-explorer{number}"
             element.screenshot(path=screenshots / f"{name}-{width}-{SCHEMES[dark]}.png")
-            walk = walker.walk_through(element, walker.Hand(visit.page, files, touch=width < 600))
+            hand = walker.Hand(visit.page, files, touch=width < 600)
+            walk = walker.walk_through(element, hand, thrifty=width < 600)
             assert walk.moved, "an explorer without a control that does something"
             faults += walk.faults
         assert not faults, "\n".join(faults)
@@ -60,7 +61,7 @@ def test_the_keyboard_is_enough(explorers, explorer_page):
         for root in walker.find_explorers(visit.page):
             element = walker.wake(root)
             faults += walker.tab_through(element)
-            faults += walker.walk_through(element, walker.Keys(visit.page)).faults
+            faults += walker.walk_through(element, walker.Keys(visit.page), thrifty=True).faults
         assert not faults, "\n".join(faults)
         well(visit)
 
