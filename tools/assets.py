@@ -59,8 +59,8 @@ def _make(name: str, path: Path, stop: threading.Event | None) -> None:
     """Run the asset's function in a process of its own: the build itself loads no torch."""
     print(f"Making {name}")
     program = (
-        "import sys, pathlib; from visage.explore.assets import ASSETS;"
-        "from visage.files import written_whole\n"
+        "import sys; from tools.children import end_with_parent; end_with_parent()\n"
+        "from visage.explore.assets import ASSETS; from visage.files import written_whole\n"
         "with written_whole(sys.argv[2]) as temporary: ASSETS[sys.argv[1]](temporary)"
     )
     done = run_child([sys.executable, "-c", program, name, path], REPOSITORY, stop)

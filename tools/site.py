@@ -39,10 +39,10 @@ def build(book: Book) -> Path:
             static = other.submit(_static, book, stop)
             try:
                 runs = execute_all(book)
+                static.result()
             except BaseException:
                 stop.set()
                 raise
-            static.result()
         source = stage(book, runs)
         build_html(book, source)
     return book.html / "index.html"

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from importlib import metadata
 from importlib.util import find_spec
@@ -76,18 +77,18 @@ def vendor(book: Book, stop: threading.Event | None = None) -> Path:
     stamp.unlink(missing_ok=True)
     print("Fetching the site's JavaScript (npm ci)")
     target.parent.mkdir(parents=True, exist_ok=True)
-    folder = book.build / "npm"  # by a fixed name: a build that is killed leaves it to the next
-    try:
-        modules = _npm_ci(folder / "npm", stop)
-        fresh = folder / "vendor"
+    work = book.build / "npm"
+    shutil.rmtree(work, ignore_errors=True)  # of a build that was killed
+    work.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(dir=work) as folder:  # whose npm may still be at work
+        modules = _npm_ci(Path(folder) / "npm", stop)
+        fresh = Path(folder) / "vendor"
         _collect(modules, fresh)
         for name, source in CHECKING_FILES.items():
             checking.mkdir(exist_ok=True)
             shutil.copy(modules / source, checking / name)
         shutil.rmtree(target, ignore_errors=True)
         os.replace(fresh, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     with written_whole(stamp) as temporary:
         temporary.write_text(json.dumps(key), encoding="utf-8")
     return target
@@ -101,8 +102,7 @@ def _key() -> dict[str, str]:
 
 def _npm_ci(folder: Path, stop: threading.Event | None) -> Path:
     """Install the locked packages, without running any of their scripts."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir()
     for name in ("package.json", "package-lock.json"):
         shutil.copy(MANIFEST / name, folder)
     command = [*_npm(), "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"]

