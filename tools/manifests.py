@@ -85,6 +85,8 @@ class Manifest:
         items: figures in their order, then tables.
         beside: other entries that belong to the paper, by id.
         rows: of an entry, the rows to show first, and what to call each.
+        claims: of an entry, what the paper says of it in words, and as a comparison of its rows,
+            such as ``mean_mm/4 < 0.9 * mean_mm/1``.
     """
 
     key: str
@@ -95,6 +97,7 @@ class Manifest:
     items: tuple[Item, ...]
     beside: Mapping[str, Beside] = field(default_factory=dict)
     rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    claims: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def entries(self) -> tuple[str, ...]:

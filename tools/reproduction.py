@@ -7,109 +7,18 @@ the manifests (`tools.manifests`); nothing is typed.
 
 from __future__ import annotations
 
-import ast
-import io
 import re
-import subprocess
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from html import escape
-from pathlib import Path
 
 from tools.book import Book
-from tools.keys import digest
-from tools.manifests import Beside, Item, Manifest, Own, read_manifests, read_own
-from visage.explore.tables import amount
-from visage.files import written_whole
-from visage.ledger import Result, Row, list_results, read, results_folder
+from tools.entries import entry_markdown
+from tools.evidence import STATIC, Ledger, as_good, holds, registered_experiments, slug
+from tools.manifests import Beside, Item, Manifest
 
 _MARK = re.compile(r"^% reproduction: (\w+)$", re.MULTILINE)
-_THUMBNAIL = (128, 96)  # pixels: twice what a tile shows, for dense screens
-_SHARE = 0.4  # of a sheet's width, that a tile shows
-_STATIC = "_static/reproduction"
 _NETWORK = "M6 24h12m6 0h12m6 0h12M18 14h6v20h-6zM36 9h6v30h-6zM54 17h4v14h-4z"
 _GRID = "M12 12h40v26h-40zM12 20h40M12 29h40M25 12v26M38 12v26"
-_SAYS_NONE = re.compile(r"\bno number|without numbers|(?:has|shows) pictures|pictures only")
-_SHOWN_ROWS = 6  # of an entry for which the manifest names none
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure of the ledger.
-
-    Attributes:
-        name: on the page.
-        source: the file.
-        tile: a file with the middle of it, small.
-        width: in pixels.
-        height: likewise.
-    """
-
-    name: str
-    source: Path
-    tile: Path
-    width: int
-    height: int
-
-
-@dataclass(frozen=True)
-class Ledger:
-    """All standing results, and what is around them.
-
-    Attributes:
-        book: whose chapters are looked through for ids.
-        manifests: the papers.
-        own: what is known of other entries.
-    """
-
-    book: Book
-    manifests: tuple[Manifest, ...] = field(default_factory=read_manifests)
-    own: Own = field(default_factory=read_own)
-
-    @cached_property
-    def results(self) -> dict[str, Result]:
-        """By id; files that hold no result are not among them."""
-        return {id: read(id) for id in list_results()}
-
-    @cached_property
-    def pictures(self) -> dict[str, Picture]:
-        """The figures of those results that have one, by id."""
-        folder = self.book.build / "thumbnails"
-        return {
-            id: _picture(id, results_folder() / Path(id).parent / result.figure, folder)
-            for id, result in self.results.items()
-            if result.figure
-        }
-
-    @cached_property
-    def chapters(self) -> dict[str, list[str]]:
-        """Id of an entry to the chapters whose text names it, below book/."""
-        found = defaultdict(list)
-        for chapter in self.book.chapters:
-            text = chapter.source.read_text(encoding="utf-8")
-            for id in dict.fromkeys(re.findall(r"""["'`]([a-z]+/[a-z0-9_]+)["'`]""", text)):
-                found[id].append(chapter.name.removeprefix("book/"))
-        return dict(found)
-
-    @cached_property
-    def dates(self) -> dict[str, str]:
-        """Revision, of twelve digits, to the day of its commit; empty without git's history."""
-        command = ["git", "-C", str(self.book.root), "log", "--format=%h %cs", "--abbrev=12"]
-        try:
-            said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-        except (OSError, subprocess.SubprocessError):
-            return {}
-        return dict(line.split() for line in said.stdout.splitlines())
-
-    @cached_property
-    def of_no_paper(self) -> list[str]:
-        """Ids that no manifest names, and those that `own.yaml` announces."""
-        named = {id for manifest in self.manifests for id in manifest.entries}
-        announced = [id for id in self.own.entries if id in self.results]
-        rest = [id for id in self.results if id not in named]
-        return list(dict.fromkeys([*announced, *rest]))
 
 
 def reproduction_files(book: Book, pages: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -137,31 +46,9 @@ def reproduction_files(book: Book, pages: Mapping[str, bytes]) -> dict[str, byte
         for name, text in marked.items()
     }
     for id, picture in ledger.pictures.items():
-        files[f"book/{_STATIC}/{picture.name}"] = picture.source.read_bytes()
-        files[f"book/{_STATIC}/small/{_slug(id)}.webp"] = picture.tile.read_bytes()
+        files[f"book/{STATIC}/{picture.name}"] = picture.source.read_bytes()
+        files[f"book/{STATIC}/small/{slug(id)}.webp"] = picture.tile.read_bytes()
     return files
-
-
-def registered_experiments(root: Path) -> set[str]:
-    """Ids of the experiments that `visage reproduce` knows, read without importing anything."""
-    ids = set()
-    for path in root.glob("src/visage/*/*reproduce.py"):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
-            if any(isinstance(one, ast.Name) and one.id == "EXPERIMENTS" for one in targets):
-                ids |= {key.value for key in node.value.keys}
-    return ids
-
-
-def as_good(row: Row) -> bool | None:
-    """Whether ours is as good as the paper's or better; None where nothing can be compared.
-
-    >>> as_good(Row("a", paper=0.5, ours=0.4, unit="mm", better="lower", n=1))
-    True
-    """
-    if row.paper is None or row.better is None:
-        return None
-    return row.ours <= row.paper if row.better == "lower" else row.ours >= row.paper
 
 
 def _sections(ledger: Ledger) -> dict[str, str]:
@@ -182,6 +69,14 @@ def _summary(ledger: Ledger) -> str:
     judged = [good for row in rows if (good := as_good(row)) is not None]
     items = [item for manifest in manifests for item in manifest.items]
     count = {status: sum(item.status == status for item in items) for status in _MARKS}
+    claims = [
+        true
+        for manifest in manifests
+        for id, compared in manifest.claims.items()
+        if id in ledger.results
+        for claim in compared.values()
+        if (true := holds(claim, ledger.results[id].rows)) is not None
+    ]
     good = f"{sum(judged)} of {len(judged)}"
     counts = [
         (f"{len(items)}", f"figures and tables of {len(manifests)} papers"),
@@ -189,8 +84,8 @@ def _summary(ledger: Ledger) -> str:
         (f"{count['in part']}", "in part"),
         (f"{count['built']}", "drawings, built"),
         (f"{count['not reproduced']}", "not reproduced"),
-        (f"{len(results)}", "entries of the ledger"),
-        (f"{len(rows):,}", "measured numbers"),
+        (f"{len(rows):,}", f"numbers in {len(results)} entries of the ledger"),
+        (f"{sum(claims)} of {len(claims)}", "claims hold that a comparison can decide"),
         (good, "published values reached or passed"),
     ]
     cells = "".join(f"<div><dd>{number}</dd><dt>{what}</dt></div>" for number, what in counts)
@@ -202,12 +97,14 @@ def _summary(ledger: Ledger) -> str:
     return (
         f'<dl class="rep-counts">{cells}</dl>\n\n{_legend()}{tiles}\n\n'
         f"Of the {len(judged)} numbers that have a published value and a direction in which they "
-        f"get better, {sum(judged)} are as good here or better. {_CAUTION}\n"
+        f"get better, {sum(judged)} are as good here or better. Of the papers' claims, "
+        f"{len(claims)} can be put as a comparison of our numbers; {sum(claims)} of these hold. "
+        f"{_CAUTION}\n"
     )
 
 
 _CAUTION = (
-    "Read that as a count and not as a score: faces, recognisers and units are other than the "
+    "Read both as counts and not as scores: faces, recognisers and units are other than the "
     "papers', the rivals in the same tables are counted too, and each entry says in its protocol "
     "what may be compared."
 )
@@ -225,7 +122,7 @@ def _tiles(ledger: Ledger, manifest: Manifest, page: str, up: str) -> str:
     tiles = []
     for item in manifest.items:
         ids = [id for id in item.entries if id in ledger.pictures]
-        source = f"{up}{_STATIC}/small/{_slug(ids[0])}.webp" if ids else ""
+        source = f"{up}{STATIC}/small/{slug(ids[0])}.webp" if ids else ""
         picture = (
             f'<img src="{source}" alt="" width="64" height="48" loading="lazy">'
             if ids
@@ -265,7 +162,7 @@ def _paper(ledger: Ledger, manifest: Manifest) -> str:
     others = [id for id in manifest.beside if id not in shown]
     if others:
         parts.append("## Beside the figures")
-        parts += [_beside(ledger, id, manifest.beside[id], manifest.rows) for id in others]
+        parts += [_beside(ledger, id, manifest) for id in others]
     return "\n\n".join(parts) + "\n"
 
 
@@ -286,22 +183,23 @@ def _item(ledger: Ledger, manifest: Manifest, item: Item, shown: set[str]) -> st
             lines.append(f"The entry `{id}` stands under {{ref}}`{_anchor(manifest, first)}`.")
             continue
         shown.add(id)
-        lines.append(_entry(ledger, id, manifest.rows.get(id, {})))
+        lines.append(entry_markdown(ledger, id, manifest))
     return "\n\n".join(lines)
 
 
-def _beside(ledger: Ledger, id: str, beside: Beside, rows: Mapping[str, Mapping[str, str]]) -> str:
+def _beside(ledger: Ledger, id: str, manifest: Manifest) -> str:
+    beside = manifest.beside[id]
     shows = [beside.shows] if beside.shows else []
-    heading = f"(rep-{_slug(id)})=\n### {beside.title}"
-    entry = _entry(ledger, id, rows.get(id, {}), beside.command)
+    heading = f"(rep-{slug(id)})=\n### {beside.title}"
+    entry = entry_markdown(ledger, id, manifest, beside.command)
     return "\n\n".join([heading, *shows, _read_in(ledger, [id]), entry])
 
 
 def _of_no_paper(ledger: Ledger, id: str) -> str:
     plain = Beside(id.partition("/")[2].replace("_", " ").capitalize())
     beside = ledger.own.entries.get(id, plain)
-    heading = f"(rep-{_slug(id)})=\n## {beside.title}"
-    entry = _entry(ledger, id, ledger.own.rows.get(id, {}), beside.command)
+    heading = f"(rep-{slug(id)})=\n## {beside.title}"
+    entry = entry_markdown(ledger, id, ledger.own, beside.command)
     return "\n\n".join([heading, _read_in(ledger, [id]), entry])
 
 
@@ -321,124 +219,8 @@ def _read_in(ledger: Ledger, ids: Iterable[str], chapter: str = "") -> str:
     return f"Read about it in {' and '.join(links)}." if links else ""
 
 
-def _entry(ledger: Ledger, id: str, names: Mapping[str, str], command: str = "") -> str:
-    """What the ledger holds of an experiment: claim, picture, numbers, protocol, command."""
-    command = command or f"visage reproduce {id} --profile full"
-    if id not in ledger.results:
-        return f"Not recorded yet: `{command}`."
-    result = ledger.results[id]
-    claim = "The claim" if result.paper else "What was asked"
-    blocks = [f"**{claim}.** {_plain(result.claim)}"]
-    if _SAYS_NONE.search(result.protocol) and "no number" not in result.claim:
-        blocks[0] += " The paper gives no number."
-    if id in ledger.pictures:
-        blocks.append(_shown(ledger.pictures[id], f"Measured for {id}: {result.claim}"))
-    by_name = {row.name: row for row in result.rows}
-    some = {name: label for name, label in names.items() if name in by_name}
-    some = some or {row.name: _words(row.name) for row in result.rows[:_SHOWN_ROWS]}
-    blocks.append(_table((label, by_name[name]) for name, label in some.items()))
-    blocks.append(f'<p class="rep-command"><code>{escape(command)}</code></p>')
-    return "\n\n".join([*blocks, _details(ledger, result)])
-
-
-def _shown(picture: Picture, alt: str) -> str:
-    source = f"../{_STATIC}/{picture.name}"
-    return (
-        f'<a class="rep-picture" href="{source}"><img src="{source}" alt="{escape(alt)}" '
-        f'width="{picture.width}" height="{picture.height}" loading="lazy"></a>'
-    )
-
-
-def _details(ledger: Ledger, result: Result) -> str:
-    """The protocol, where and when, and all rows, folded."""
-    day = ledger.dates.get(result.revision.partition("-")[0])
-    facts = [
-        f"entry {result.id}",
-        f"profile {result.profile}",
-        f"seed {result.seed}",
-        f"{result.seconds:,.0f} s on {result.device}",
-        f"revision {result.revision}" + (f" of {day}" if day else ""),
-    ]
-    rows = _table((_words(row.name), row) for row in result.rows)
-    count = len(result.rows)
-    what = f"all {count} numbers" if count > 1 else "the number"
-    return (
-        f'<details class="rep-details"><summary>Protocol and {what}</summary>\n'
-        f"<p>{escape(result.protocol)}</p>\n<p>{escape('; '.join(facts))}.</p>\n{rows}\n</details>"
-    )
-
-
-def _table(rows: Iterable[tuple[str, Row]]) -> str:
-    """Rows under their labels; without a column for the paper where it has no number."""
-    rows = list(rows)
-    published = any(row.paper is not None for _, row in rows)
-    titles = ("measured", *(["paper"] if published else []), "ours", "n")
-    head = "".join(f"<th>{title}</th>" for title in titles)
-    body = "".join(_row(label, row, published) for label, row in rows)
-    return f'<table class="rep-rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-
-
-def _row(label: str, row: Row, published: bool) -> str:
-    paper = "" if row.paper is None else amount(row.paper, row.unit)
-    good = as_good(row)
-    ours = escape(amount(row.ours, row.unit)) + ("" if good is None else _verdict(row, good))
-    n = "" if row.n is None else f"{row.n:,}"
-    cells = (escape(label), *([escape(paper)] if published else []), ours, n)
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def _verdict(row: Row, good: bool) -> str:
-    word = "as good" if row.ours == row.paper else "better" if good else "worse"
-    return f' <span class="rep-{"good" if good else "bad"}">{word}</span>'
-
-
-def _words(name: str) -> str:
-    """A row's name, with places where a line may break."""
-    return name.replace("_", " ").replace("/", " / ")
-
-
-def _plain(text: str) -> str:
-    """Prose from the ledger as Markdown that means itself."""
-    return re.sub(r"([\\`*_{}\[\]<>$|#])", r"\\\1", text)
-
-
 def _anchor(manifest: Manifest, item: Item) -> str:
     return f"rep-{manifest.part}-{item.kind}-{item.number}"
-
-
-def _slug(id: str) -> str:
-    return id.replace("/", "-").replace("_", "-")
-
-
-def _picture(id: str, path: Path, folder: Path) -> Picture:
-    """A figure with its tile, which is kept under the hash of what it is made of."""
-    content = path.read_bytes()
-    key = digest(content + repr((_THUMBNAIL, _SHARE)).encode())
-    kept = next(iter(folder.glob(f"{key}_*.webp")), None)
-    if kept is None:
-        from PIL import Image, ImageOps  # only where a picture is new: a build of nothing is quick
-
-        whole = Image.open(io.BytesIO(content)).convert("RGB")
-        kept = folder / f"{key}_{whole.width}_{whole.height}.webp"
-        with written_whole(kept) as temporary:
-            part = whole.crop(_middle(whole.width, whole.height)) if _is_sheet(path) else whole
-            tile = ImageOps.fit(part, _THUMBNAIL, Image.Resampling.LANCZOS)
-            tile.save(temporary, "webp", quality=70)
-    width, height = kept.stem.split("_")[1:]
-    return Picture(f"{_slug(id)}{path.suffix}", path, kept, int(width), int(height))
-
-
-def _is_sheet(path: Path) -> bool:
-    """Sheets of pictures are recorded as WebP; a plot, as PNG, is shown whole."""
-    return path.suffix == ".webp"
-
-
-def _middle(width: int, height: int) -> tuple[int, int, int, int]:
-    """A box in the middle of a sheet: a few of its pictures say more than all of them, tiny."""
-    wide = width * _SHARE
-    high = min(height * 0.8, wide * _THUMBNAIL[1] / _THUMBNAIL[0])
-    left, top = (width - wide) / 2, (height - high) / 2
-    return round(left), round(top), round(left + wide), round(top + high)
 
 
 def pages_named(manifests: Sequence[Manifest]) -> list[str]:

@@ -10,14 +10,9 @@ from pathlib import Path
 import pytest
 
 from tools.book import REPOSITORY, Book, BookError
+from tools.evidence import Ledger, as_good, holds, registered_experiments
 from tools.manifests import FOLDER, PARTS, read_manifests, read_own
-from tools.reproduction import (
-    Ledger,
-    as_good,
-    pages_named,
-    registered_experiments,
-    reproduction_files,
-)
+from tools.reproduction import pages_named, reproduction_files
 from visage.ledger import Row, list_results, read
 
 MANIFESTS = read_manifests()
@@ -181,7 +176,7 @@ def test_the_summary_counts_what_is_there(files):
     reproduced = sum(item.status == "reproduced" for item in items)
     assert f"<dd>{len(items)}</dd><dt>figures and tables of 5 papers</dt>" in overview
     assert f"<dd>{reproduced}</dd><dt>reproduced</dt>" in overview
-    assert f"<dd>{len(rows):,}</dd><dt>measured numbers</dt>" in overview
+    assert f"<dd>{len(rows):,}</dd><dt>numbers in {len(list_results())} entries" in overview
     assert f"<dd>{sum(judged)} of {len(judged)}</dd>" in overview
     assert f"Of the {len(judged)} numbers" in overview
     assert f"{sum(judged)} are as good here or better" in overview
@@ -194,6 +189,30 @@ def test_as_good_goes_by_the_direction():
     assert as_good(replace(lower, ours=1.1, better="higher")) is True
     assert as_good(replace(lower, better=None)) is None
     assert as_good(replace(lower, paper=None)) is None
+
+
+@each_manifest
+def test_a_claim_compares_rows_that_are_there(manifest):
+    standing = set(list_results())
+    for id, compared in manifest.claims.items():
+        assert id in manifest.entries
+        for words, claim in compared.items():
+            rows = read(id).rows if id in standing else ()
+            assert holds(claim, rows) is not None or id not in standing, f"{id}: {claim}"
+            assert not re.search(r"\d\.\d|%", words), f"{id}: {words}"
+
+
+def test_claims_are_shown_with_their_verdict(files):
+    page = files["book/reproduction/nfgan.md"].decode()
+    rows = read("nfgan/fig5").rows
+    word = "Holds" if holds("oriented_with > oriented_without", rows) else "Does not hold"
+    sentence = "with the perceptual loss more filters are oriented."
+    assert f"{word}:</b> {sentence}</li>" in page
+
+
+def test_a_claim_that_is_no_comparison_is_refused():
+    with pytest.raises(BookError, match="no comparison"):
+        holds("a is better", ())
 
 
 def test_a_chapter_that_names_an_entry_is_linked(tmp_path, tiny_book):
