@@ -29,14 +29,29 @@ def pytest_generate_tests(metafunc):
     pages = [] if SITE is None else page_names(SITE)
     if "page_name" in metafunc.fixturenames:
         metafunc.parametrize("page_name", pages)
+    if "page_look" in metafunc.fixturenames:
+        looks = [look for name in pages for look in page_looks(name)]
+        names = [f"{name}-{width}-{'dark' if dark else 'light'}" for name, width, dark in looks]
+        metafunc.parametrize("page_look", looks, ids=names)
     if "explorer_page" in metafunc.fixturenames:
         metafunc.parametrize("explorer_page", [name for name in pages if has_explorer(SITE / name)])
+
+
+def page_looks(name: str) -> list[tuple[str, int, bool]]:
+    """Windows in which a page is looked at: page, width, and whether it is dark.
+
+    The reference of the library is many pages of one make: two windows each are enough.
+    """
+    wide, narrow = 1280, 390
+    if name.startswith("api/"):
+        return [(name, wide, False), (name, narrow, True)]
+    return [(name, width, dark) for width in (wide, narrow) for dark in (False, True)]
 
 
 def has_explorer(page: Path) -> bool:
     """Whether a page has an explorer: a widget of ours, or markup that says so."""
     text = page.read_text(encoding="utf-8")
-    return '"_esm"' in text or 'class="vx ' in text
+    return any(sign in text for sign in ('"_esm"', "data-explorer=", '<form class="vx'))
 
 
 @pytest.fixture(scope="session")

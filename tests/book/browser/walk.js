@@ -144,8 +144,8 @@
   // Whether Tab should come to a control by itself: of a group that arrows walk through, one is enough.
   function reachedAs(element) {
     if (element instanceof HTMLInputElement && element.type === "radio") return `radio ${element.name}`;
-    const tabs = element.closest("[role=tablist]");
-    if (tabs) return `tabs ${(tabs.dataset.walkList ??= String(++count))}`;
+    const roving = element.closest("[role=tablist], svg[role=group]");
+    if (roving && roving !== element) return `one of ${(roving.dataset.walkList ??= String(++count))}`;
     return `control ${element.dataset.walk}`;
   }
 

@@ -32,15 +32,17 @@ KEEP_PICTURES = """
     };
 """
 
-# Views of widgets that bring a script of their own, which a page shows once it has loaded them.
+# What will become an explorer: widgets with a script of their own, and marked places of pages
+# that need no widgets. Forms, like quizzes, are there from the start.
 EXPECTED = """() => {
   const read = (kind) => [...document.querySelectorAll(`script[type$="widget-${kind}+json"]`)]
     .map((script) => JSON.parse(script.textContent));
   const models = Object.assign({}, ...read("state").map(({ state }) => state));
-  return read("view").filter(({ model_id }) => models[model_id]?.state._esm).length;
+  const views = read("view").filter(({ model_id }) => models[model_id]?.state._esm);
+  return views.length + document.querySelectorAll("[data-explorer], form.vx").length;
 }"""
 
-ALIVE = 90_000  # ms for an explorer to load its networks and pictures
+ALIVE = 180_000  # ms for an explorer to load its networks and pictures
 SOON = 1_500  # ms for an answer
 LATE = 20_000  # ms for a file or a word about one
 MOST_CONTROLS = 250  # a walk that finds more goes in circles
