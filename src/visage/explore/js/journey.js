@@ -41,7 +41,7 @@ export function paintNumbers(canvas, numbers, columns = 8) {
 // How near a stage is, in words.
 export function distanceWords(distance, threshold) {
   if (distance === null) return "What all the others are compared with.";
-  return `${distance < threshold ? "the same person" : "somebody else"}, says the recogniser, whose threshold is ${threshold.toFixed(1)}.`;
+  return `${distance < threshold ? "the same person" : "somebody else"}, says the recogniser, whose threshold is ${threshold.toFixed(2)}.`;
 }
 
 function render({ model, el }) {
@@ -345,7 +345,7 @@ function journeySteps(onChoose, threshold) {
     bar.style.setProperty("--threshold", (threshold / BAR_TOP).toFixed(3));
     return { key, input, picture, bar, number, root };
   });
-  const root = html("fieldset", { class: "vx-steps-row" }, html("legend", {}, `The stages, and each one’s distance from the photograph. The mark is the recogniser’s threshold, ${threshold.toFixed(1)}.`), html("div", {}, ...steps.map((one) => one.root)));
+  const root = html("fieldset", { class: "vx-steps-row" }, html("legend", {}, `The stages, and each one’s distance from the photograph. The mark is the recogniser’s threshold, ${threshold.toFixed(2)}.`), html("div", {}, ...steps.map((one) => one.root)));
   const show = (chosen, measured, paint) => {
     for (const { key, input, picture, bar, number } of steps) {
       input.checked = key === chosen;
