@@ -30,7 +30,8 @@ def entry_markdown(ledger: Ledger, id: str, known: Manifest | Own, command: str 
     result = ledger.results[id]
     claim = "The claim" if result.paper else "What was asked"
     blocks = [f"**{claim}.** {_plain(result.claim)}"]
-    if _SAYS_NONE.search(result.protocol) and "no number" not in result.claim:
+    published = any(row.paper is not None for row in result.rows)
+    if _SAYS_NONE.search(result.protocol) and not published and "no number" not in result.claim:
         blocks[0] += " The paper gives no number."
     if id in ledger.pictures:
         blocks.append(_shown(ledger.pictures[id], f"Measured for {id}: {result.claim}"))

@@ -97,8 +97,9 @@ def _summary(ledger: Ledger) -> str:
     return (
         f'<dl class="rep-counts">{cells}</dl>\n\n{_legend()}{tiles}\n\n'
         f"Of the {len(judged)} numbers that have a published value and a direction in which they "
-        f"get better, {sum(judged)} are as good here or better. Of the papers' claims, "
-        f"{len(claims)} can be put as a comparison of our numbers; {sum(claims)} of these hold. "
+        f"get better, {sum(judged)} are as good here or better. Of the claims, nearly "
+        f"all the papers' own, {len(claims)} can be put as a comparison of our numbers; "
+        f"{sum(claims)} of these hold. "
         f"{_CAUTION}\n"
     )
 

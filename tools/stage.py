@@ -17,10 +17,11 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
+from tools.bands import band_files
 from tools.book import Book, Chapter
 from tools.cards import card_files, models_line
 from tools.execute import Run, notebook_path
-from tools.notebooks import read_chapter, with_outputs
+from tools.notebooks import for_readers, read_chapter, with_outputs
 from tools.plain import plain_markdown
 from tools.reference import LIBRARY_PAGE, Links, Reference
 from tools.reproduction import reproduction_files
@@ -66,9 +67,11 @@ def stage(book: Book, runs: Mapping[str, Run]) -> Path:
     for chapter in book.chapters:
         executed = nbformat.read(notebook_path(book, chapter), as_version=4)
         run = runs[chapter.name]
-        notebook = with_outputs(read_chapter(book, chapter), executed, run.parameters)
+        read = read_chapter(book, chapter)
+        notebook = with_outputs(read, executed, run.parameters)
+        offered = for_readers(read, executed, run.parameters)
         del wanted[f"{chapter.name}.md"]
-        published[f"{chapter.name}.ipynb"] = _text(plain_markdown(notebook, chapter.source))
+        published[f"{chapter.name}.ipynb"] = _text(plain_markdown(offered, chapter.source))
         _put_links(notebook, reference.links(chapter.name.removeprefix("book/")))
         notebook.cells.append(_run_line(book, chapter, run))
         wanted[f"{chapter.name}.ipynb"] = _text(notebook)
@@ -76,6 +79,7 @@ def stage(book: Book, runs: Mapping[str, Run]) -> Path:
     generated = reference.files | card_files(book)
     wanted |= {name: text.encode() for name, text in generated.items()}
     wanted |= reproduction_files(book, wanted)
+    wanted |= band_files(wanted)
     wanted["book/_config.yml"] = _yaml(sphinx_config(book, runs))
     wanted["book/_toc.yml"] = _yaml(_below_book(with_sections(book.toc, reference.pages)))
     _write_tree(root, wanted)
@@ -116,8 +120,15 @@ def with_sections(toc: object, pages: Sequence[str]) -> object:
 
 
 def run_times(book: Book, runs: Mapping[str, Run]) -> str:
-    """A Markdown table of what ran, how long, when, and on what."""
-    rows = ["| Chapter | Profile | Seconds | Executed | Device |", "|---|---|--:|---|---|"]
+    """Bars, and a Markdown table, of what ran, how long, when, and on what."""
+    seconds = [runs[chapter.name].seconds for chapter in book.chapters]
+    longest = max(seconds, default=0) or 1
+    bars = "".join(f'<i style="height: {100 * one / longest:.0f}%"></i>' for one in seconds)
+    drawn = (
+        '<div class="run-bars" role="img" aria-label="Seconds that each chapter took, in the order '
+        f'of the table; the longest took {longest:.0f}.">{bars}</div>\n'
+    )
+    rows = [drawn, "| Chapter | Profile | Seconds | Executed | Device |", "|---|---|--:|---|---|"]
     for chapter in book.chapters:
         run = runs[chapter.name]
         link = f"[](/{chapter.name.removeprefix('book/')})"
