@@ -27,6 +27,10 @@ if "google.colab" in sys.modules:
     sys.path.insert(0, f"{{book}}/src")  # a running kernel does not see a new editable install
     os.chdir(f"{{book}}/{folder}")"""
 
+READERS_NOTE = """\
+*The outputs below are of a run with `{values}`. Run again, the cells take what the next one says; \
+`full` may need hours, a graphics card, and data that are fetched separately.*"""
+
 
 def read_chapter(book: Book, chapter: Chapter) -> NotebookNode:
     """Read a chapter and put the install cell before it.
@@ -93,6 +97,29 @@ def with_outputs(
             cell.source = assign(cell.source, parameters)
     if "widgets" in executed.metadata:
         notebook.metadata["widgets"] = executed.metadata["widgets"]
+    return notebook
+
+
+def for_readers(
+    notebook: NotebookNode, executed: NotebookNode, parameters: Mapping[str, object]
+) -> NotebookNode:
+    """The chapter as it ran, but set to run as its source says: fast, on whatever opens it.
+
+    Colab and Binder give a reader two cores. Where the run had other parameters than the chapter's
+    own, a line before their cell says so.
+
+    Args:
+        notebook: the chapter as `read_chapter` gives it.
+        executed: what papermill wrote.
+        parameters: what papermill passed.
+    """
+    notebook = with_outputs(notebook, executed, {})
+    (position,) = [i for i, cell in enumerate(notebook.cells) if is_parameters(cell)]
+    own = notebook.cells[position].source
+    if assign(own, parameters) != own:
+        values = ", ".join(f"{name} = {value!r}" for name, value in parameters.items())
+        text = READERS_NOTE.format(values=values.replace("'", '"'))
+        notebook.cells.insert(position, nbformat.v4.new_markdown_cell(text, id="profile-note"))
     return notebook
 
 

@@ -21,7 +21,7 @@ from tools.bands import band_files
 from tools.book import Book, Chapter
 from tools.cards import card_files, models_line
 from tools.execute import Run, notebook_path
-from tools.notebooks import read_chapter, with_outputs
+from tools.notebooks import for_readers, read_chapter, with_outputs
 from tools.plain import plain_markdown
 from tools.reference import LIBRARY_PAGE, Links, Reference
 from tools.reproduction import reproduction_files
@@ -67,9 +67,11 @@ def stage(book: Book, runs: Mapping[str, Run]) -> Path:
     for chapter in book.chapters:
         executed = nbformat.read(notebook_path(book, chapter), as_version=4)
         run = runs[chapter.name]
-        notebook = with_outputs(read_chapter(book, chapter), executed, run.parameters)
+        read = read_chapter(book, chapter)
+        notebook = with_outputs(read, executed, run.parameters)
+        offered = for_readers(read, executed, run.parameters)
         del wanted[f"{chapter.name}.md"]
-        published[f"{chapter.name}.ipynb"] = _text(plain_markdown(notebook, chapter.source))
+        published[f"{chapter.name}.ipynb"] = _text(plain_markdown(offered, chapter.source))
         _put_links(notebook, reference.links(chapter.name.removeprefix("book/")))
         notebook.cells.append(_run_line(book, chapter, run))
         wanted[f"{chapter.name}.ipynb"] = _text(notebook)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -10,6 +11,7 @@ import yaml
 
 from tools.book import Book, BookError
 from tools.execute import Run, notebook_path
+from tools.notebooks import is_parameters
 from tools.site import build_html
 from tools.stage import sphinx_config, stage
 
@@ -51,6 +53,21 @@ def test_the_stage_holds_what_sphinx_needs(tiny_book, runs):
     assert "profile `fast` in 2 s on a CPU, Python 3.12.1, torch 2" in notebook.cells[-1].source
     published = nbformat.read(tiny_book.published / "book/part/one.ipynb", as_version=4)
     assert published.cells[-1].outputs[0].text == "it ran\n"
+
+
+def test_a_published_notebook_runs_fast_whatever_was_shown(tiny_book, runs):
+    name = "book/part/one"
+    runs[name] = replace(runs[name], parameters={"PROFILE": "full"})
+    source = stage(tiny_book, runs)
+    shown = nbformat.read(source / "part/one.ipynb", as_version=4)
+    assert any(cell.source.startswith('PROFILE = "full"') for cell in shown.cells)
+    published = nbformat.read(tiny_book.published / f"{name}.ipynb", as_version=4)
+    (position,) = [i for i, cell in enumerate(published.cells) if is_parameters(cell)]
+    assert published.cells[position].source.startswith('PROFILE = "fast"')
+    assert 'a run with `PROFILE = "full"`' in published.cells[position - 1].source
+    assert published.cells[-1].outputs[0].text == "it ran\n"
+    other = nbformat.read(tiny_book.published / "book/part/two.ipynb", as_version=4)
+    assert not any("a run with" in cell.source for cell in other.cells)
 
 
 def test_a_page_that_is_gone_leaves_the_stage(tiny_book, runs, edit):
