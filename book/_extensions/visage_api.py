@@ -164,7 +164,14 @@ def _target(text: str, module: str, name: str) -> str | None:
 def _with_full_names(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
-    """Say which of several errors of one name is raised; after napoleon has made the fields."""
+    """Say which of several errors of one name is raised; after napoleon has made the fields.
+
+    Of an attribute's text napoleon takes what stands before a colon for its type; it goes back.
+    """
+    if what in ("attribute", "data", "property"):
+        for line in [line for line in lines if line.startswith(":type: ")]:
+            lines.remove(line)
+            lines[0] = f"{line.removeprefix(':type: ')}: {lines[0]}"
     symbol = _API.symbols.table.get(name)
     module = symbol.module if symbol else name
     for index, line in enumerate(lines):

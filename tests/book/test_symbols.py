@@ -330,3 +330,13 @@ def test_the_source_of_an_entry_is_linked_by_its_lines(extension, symbols, monke
     lines = Path(REPOSITORY / "src/visage/ledger.py").read_text().splitlines()
     assert lines[symbol.first - 1].startswith("def read(")
     assert extension._source("py", info | {"fullname": "absent"}) is None
+
+
+def test_what_stands_before_a_colon_is_no_type(extension, symbols, monkeypatch):
+    monkeypatch.setattr(extension, "_API", replace(extension._API, symbols=symbols))
+    lines = ["identity and pose.", "", ":type: Numbers that are guessed"]
+    extension._with_full_names(None, "data", "visage.ledger.read", None, None, lines)
+    assert lines == ["Numbers that are guessed: identity and pose.", ""]
+    kept = ["An image.", ":type: str"]
+    extension._with_full_names(None, "function", "visage.ledger.read", None, None, kept)
+    assert kept == ["An image.", ":type: str"]
