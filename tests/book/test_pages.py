@@ -53,6 +53,12 @@ def test_bands_are_put_under_titles_of_pages_that_need_one():
         assert f'{title}\n\n<figure class="band">' in after
 
 
+def test_a_page_with_a_picture_of_its_own_gets_no_band():
+    for page in BANDS:
+        source = REPOSITORY / f"book/{page}.md"
+        assert not PICTURE.search(source.read_text(encoding="utf-8")), page
+
+
 def test_pages_without_a_band_are_left_alone():
     assert band_files({"book/other.md": b"# Other\n"}) == {}
 
