@@ -133,7 +133,8 @@ def _tiles(ledger: Ledger, manifest: Manifest, page: str, up: str) -> str:
         short = f"{item.kind[0].upper()}{item.number}"
         tiles.append(
             f'<a class="rep-{_MARKS[item.status]}" href="{page}#{_anchor(manifest, item)}" '
-            f'title="{escape(label)}" aria-label="{short}, {escape(label)}">{picture}<b>{short}</b></a>'
+            f'title="{escape(label)}" aria-label="{short}, {escape(label)}">'
+            f"{picture}<b>{short}</b></a>"
         )
     return f'<nav class="rep-tiles" aria-label="{escape(manifest.name)}">{"".join(tiles)}</nav>'
 

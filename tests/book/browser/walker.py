@@ -44,6 +44,7 @@ EXPECTED = """() => {
 
 ALIVE = 180_000  # ms for an explorer to load its networks and pictures
 SOON = 1_500  # ms for an answer
+PLAYS = 3_000  # ms after which what still changes may be an animation
 LATE = 20_000  # ms for a file or a word about one
 MOST_CONTROLS = 250  # a walk that finds more goes in circles
 ORDER = ("drag", "range", "number", "text", "select", "checkbox", "radio", "keys", "mark", "button",
@@ -407,19 +408,22 @@ class _Walker:
             self.found.faults.append(f"{control} ends in “{wrong.inner_text().strip()}”")
 
     def _rest(self, element: ElementHandle | None) -> int:
-        found = self._ask("walk.rest(root, more[0], more[1])", element, self.calm)
-        if found is None:
+        """Wait until nothing changes; what plays by itself is stopped. Returns the fingerprint."""
+        for most in (PLAYS, LATE, ALIVE):
+            found = self._ask(
+                "walk.rest(root, more[0], more[1], more[2])", element, self.calm, most
+            )
+            if found is not None:
+                return found
             self._stop_motion()
-            found = self._ask("walk.rest(root, more[0], more[1])", element, self.calm)
-        if found is None:
-            self.found.faults.append("it never comes to rest")
-        return found or 0
+        self.found.faults.append("it never comes to rest")
+        return 0
 
     def _stop_motion(self) -> None:
-        """Something plays: press the button that now offers to end it."""
+        """Press the button that offers to end what plays, if there is one."""
         for button in self.root.query_selector_all("button"):
             if re.search(r"stop|pause", button.inner_text(), re.IGNORECASE):
-                button.click()
+                button.dispatch_event("click")
                 return
 
     def _excuse(self, control: Control) -> Excuse | None:
