@@ -18,8 +18,8 @@ from tools.texture_tiles import describer, kept, skins
 from visage.explore.alpha_layers_explorer import ALPHAS, SHEET
 from visage.explore.texture_sheets import TextureSheet, face_box, write_sheet
 from visage.texture.backbones import Backbone
+from visage.texture.blend import Blend
 from visage.texture.database import TextureDatabase
-from visage.texture.grain import detail_strength
 from visage.texture.gram import grams
 from visage.texture.measures import BANDS, band_energy_ratio
 from visage.texture.synthesis import SynthesisConfig, synthesise
@@ -44,8 +44,8 @@ def synthesised(backbone: Backbone, low: Tensor, truth: Tensor, alpha: float, la
     chosen = [name for name in backbone.gram_layers if name.partition("@")[0] in first]
     wanted = grams(backbone, luminance(truth), face_region(truth.shape[-1]), chosen)
     config = replace(SynthesisConfig(), alpha=alpha, iterations=steps)
-    strength = detail_strength(TextureDatabase.of(truth), torch.ones(1))
-    return synthesise(low, wanted, backbone, config, strength=strength, progress=False).luminance
+    blend = Blend.of(TextureDatabase.of(truth), torch.ones(1))
+    return synthesise(low, wanted, backbone, config, blend=blend, progress=False).luminance
 
 
 def main() -> None:

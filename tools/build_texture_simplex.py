@@ -18,8 +18,8 @@ from tqdm.auto import tqdm
 from tools.texture_tiles import describer, kept, skins
 from visage.explore.simplex_explorer import BEYOND, SHEET, STEPS, lattice_weights
 from visage.explore.texture_sheets import TextureSheet, face_box, write_sheet
+from visage.texture.blend import Blend
 from visage.texture.database import TextureDatabase
-from visage.texture.grain import detail_strength
 from visage.texture.gram import Grams, grams
 from visage.texture.synthesis import SynthesisConfig, synthesise
 from visage.texture.window import face_region
@@ -64,9 +64,9 @@ def main() -> None:
     for point, weight in enumerate(tqdm(weights)):
 
         def synthesised(point=point, weight=weight) -> Tensor:
-            strength = detail_strength(skin, weight)
+            blend = Blend.of(skin, weight)
             return synthesise(
-                lows[[point]], blends[point], backbone, config, strength=strength, progress=False
+                lows[[point]], blends[point], backbone, config, blend=blend, progress=False
             ).luminance
 
         made.append(kept(("simplex", *plan, point), synthesised))

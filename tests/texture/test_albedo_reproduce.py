@@ -8,7 +8,7 @@ from visage.texture.partial_albedo import PartialAlbedo
 
 def partial(texture, visible=None):
     visible = torch.ones_like(texture[:, :1]) if visible is None else visible
-    return PartialAlbedo(texture, visible, visible)
+    return PartialAlbedo(texture, visible, visible, torch.ones(len(texture)))
 
 
 def test_a_gain_is_no_error():

@@ -1,11 +1,8 @@
 """The grain that synthesis starts from."""
 
-import pytest
 import torch
 
-from visage.texture.database import TextureDatabase
-from visage.texture.errors import SynthesisError
-from visage.texture.grain import detail_strength, grain
+from visage.texture.grain import grain
 from visage.texture.measures import band_energies
 from visage.texture.window import resized
 
@@ -31,35 +28,3 @@ def test_middle_frequencies_outweigh_high_ones():
 
 def test_small_textures_get_some_too():
     assert grain(32).shape == (1, 1, 32, 32)
-
-
-def textures():
-    """Two people: one with detail on the left, one on the right."""
-    noise = 0.01 * torch.randn(2, 1, 128, 128, generator=torch.Generator().manual_seed(0))
-    noise[0, ..., 64:] = 0
-    noise[1, ..., :64] = 0
-    return (0.5 + noise).expand(-1, 3, -1, -1).clamp(0, 1)
-
-
-def test_strength_is_where_the_people_have_detail():
-    database = TextureDatabase.of(textures())
-    first = detail_strength(database, torch.tensor([1.0, 0.0]))
-    assert float(first[..., :56].mean()) > 0.005
-    assert float(first[..., 72:].mean()) < 0.002
-
-
-def test_variances_are_blended_by_the_positive_weights():
-    database = TextureDatabase.of(textures())
-    one = detail_strength(database, torch.tensor([1.0, 0.0])).square()
-    two = detail_strength(database, torch.tensor([0.0, 1.0])).square()
-    both = detail_strength(database, torch.tensor([0.75, 0.25])).square()
-    torch.testing.assert_close(both, 0.75 * one + 0.25 * two, atol=5e-5, rtol=0.01)
-    torch.testing.assert_close(detail_strength(database, torch.tensor([2.0, -1.0])).square(), one)
-
-
-def test_refuses_weights_of_other_people():
-    database = TextureDatabase.of(textures())
-    with pytest.raises(SynthesisError, match="weights"):
-        detail_strength(database, torch.ones(3))
-    with pytest.raises(SynthesisError, match="above 0"):
-        detail_strength(database, torch.zeros(2))

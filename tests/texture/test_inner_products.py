@@ -38,3 +38,20 @@ def test_of_first(whole):
 def test_bad_input(whole, wrong):
     with pytest.raises(GramError, match="of 5; choose some"):
         whole.among(wrong)
+
+
+def test_one_more_layer(whole):
+    rows, query = torch.eye(5)[:, :3], torch.tensor([1.0, 2.0, 3.0])
+    more = whole.with_layer("extra", rows, query, 0.25)
+    assert more.layers == ("fine", "coarse", "extra")
+    torch.testing.assert_close(more.normals[2], (rows @ rows.T).double())
+    torch.testing.assert_close(more.rights[2], (rows @ query).double())
+    assert more.squares.tolist()[2] == 14
+    assert more.seen.tolist() == [1.0, 0.5, 0.25]
+    assert torch.equal(more.normals[:2], whole.normals)
+
+
+@pytest.mark.parametrize("rows", [torch.ones(4, 3), torch.ones(5, 2), torch.ones(5)])
+def test_a_layer_of_other_people_is_refused(whole, rows):
+    with pytest.raises(GramError, match="rows are"):
+        whole.with_layer("extra", rows, torch.ones(3))

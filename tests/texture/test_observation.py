@@ -36,7 +36,8 @@ def test_a_photograph_is_looked_at_finely(monkeypatch):
 
     class Sight:
         def __init__(self, size):
-            self.partial = type("Partial", (), {"texture": torch.full((1, 3, size, size), 0.25)})
+            seen = {"texture": torch.full((1, 3, size, size), 0.25), "pixels": torch.tensor([0.5])}
+            self.partial = type("Partial", (), seen)
             self.visible = torch.ones(1, 1, size, size)
             self.low_frequency = torch.full((1, 3, size, size), 0.75)
 
@@ -48,5 +49,6 @@ def test_a_photograph_is_looked_at_finely(monkeypatch):
     seen = observation.observe(torch.zeros(1, 3, 512, 512), 64)
     assert asked == [6 * 64]
     assert seen.size == 64
+    assert seen.pixels == 3.0  # six looks, each half a pixel wide
     assert seen.low_frequency.shape == (1, 3, 64, 64)
     assert float(seen.texture.mean()) == 0.25

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from visage.texture.backbones import load_backbone
+from visage.texture.blend import Blend
 from visage.texture.errors import SynthesisError
 from visage.texture.gram import grams
 from visage.texture.measures import band_energy_ratio
-from visage.texture.synthesis import SynthesisConfig, held, spread_out, synthesise
+from visage.texture.synthesis import SynthesisConfig, synthesise
 from visage.texture.window import resized
 from visage.texture.yiq import luminance, to_yiq
 
@@ -129,24 +130,35 @@ def test_without_alpha_the_low_frequencies_stay(low, targets, backbone, region):
     torch.testing.assert_close(made.texture, low, atol=1e-4, rtol=0)
 
 
-def test_held_takes_back_slow_drift_and_leaves_detail():
-    base, region = torch.zeros(1, 1, 64, 64), torch.ones(1, 1, 64, 64)
-    detail = 0.1 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
-    drift = torch.linspace(0.2, 0.3, 64).expand(1, 1, 64, 64)
-    made = held(base, detail + drift, region)
-    assert float((made - detail).mean().abs()) < 1e-3
-    assert float((made - detail).std()) < 0.3 * float(detail.std())
+def blend(low, tone, most=1.0):
+    """Of people that light, whose detail goes so far."""
+    whole = torch.ones_like(low[:, :1])
+    return Blend(0.02 * whole, tone * whole, -most * whole, most * whole)
 
 
-def test_spread_out_keeps_the_inside_and_fades():
-    base, region = torch.zeros(1, 1, 40, 40), torch.zeros(1, 1, 40, 40)
-    region[..., :20] = 1
-    made = spread_out(base, torch.ones_like(base), region)
-    assert bool((made[..., :20] == 1).all())
-    across = made[0, 0, 20, 20:].tolist()
-    assert across[0] > 0.5
-    assert across[-1] < 1e-3
-    assert across == sorted(across, reverse=True)
+def test_a_face_lighter_than_the_blend_gets_its_detail_and_keeps_its_tone(
+    low, targets, backbone, region, true
+):
+    config = replace(CONFIG, hold=True)
+    pale = (low + 0.3).clamp(0, 1)
+    tone = float((luminance(true) * region).sum() / region.sum())
+    plain = synthesise(pale, targets, backbone, config, region=region, progress=False)
+    toned = synthesise(pale, targets, backbone, config, region=region, blend=blend(low, tone),
+                       progress=False)  # fmt: skip
+    assert toned.terms["gram_relu1_1"] < 0.5 * plain.terms["gram_relu1_1"]
+    away = (toned.luminance - luminance(pale)) * region
+    assert abs(float(away.sum() / region.sum())) < 0.01
+    ratio = band_energy_ratio(toned.luminance, luminance(true), region)[0, 0]
+    assert 0.5 < float(ratio) < 1.5
+
+
+def test_no_texel_goes_farther_than_the_blends(low, targets, backbone, region, true):
+    config, tone = replace(CONFIG, hold=True), float(luminance(true).mean())
+    limit = 0.03
+    made = synthesise(low, targets, backbone, config, region=region,
+                      blend=blend(low, tone, limit), progress=False)  # fmt: skip
+    away = (made.luminance - luminance(low)) * region
+    assert float(away.abs().max()) == pytest.approx(limit, abs=1e-5)
 
 
 def test_refuses_what_does_not_fit(low, targets, backbone, region):

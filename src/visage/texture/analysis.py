@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from visage.texture.albedo_layer import with_albedo
 from visage.texture.errors import GramError
 from visage.texture.gram import Grams
 from visage.texture.gram_database import GramDatabase
@@ -32,6 +33,10 @@ class AnalysisConfig:
     method: Method = "convex"  # the paper's; the others are its baselines (figures 5 and 16)
     share: Share = "spread"  # the paper does not say; plain sums leave all to one or two layers
     squared: bool = True  # least squares; False is eq. 2 as printed, convex only
+    albedo: float = (
+        0.3  # as how many layers the low-frequency albedo counts; the paper has none. One
+    )
+    # already draws weights away from what true correlations say
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +55,7 @@ def infer_grams(
     database: GramDatabase,
     config: AnalysisConfig = AnalysisConfig(),
     *,
+    low_frequency: Tensor | None = None,
     pixels: float = 1.0,
     progress: bool = True,
 ) -> InferredGrams:
@@ -60,6 +66,8 @@ def infer_grams(
         visible: (1, 1, S, S), 1 where it is.
         database: of complete correlations, of the same backbone and size.
         config: how.
+        low_frequency: I(α_al), (1, 3, S, S), sRGB-encoded, that the blend shall have, too (see
+            `visage.texture.albedo_layer`); None asks for correlations alone, as the paper does.
         pixels: of the photograph, that a texel is wide; see `GramDatabase.compare`.
         progress: whether to show it.
 
@@ -67,6 +75,8 @@ def infer_grams(
         GramError: sizes differ, nothing is visible, or there is no such method.
     """
     compared = database.compare(luminance, visible, pixels=pixels, progress=progress)
+    if low_frequency is not None and config.albedo:
+        compared = with_albedo(compared, database.database, low_frequency, config.albedo)
     return blend(database, compared, config)
 
 

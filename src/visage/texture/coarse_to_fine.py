@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from visage.texture.backbones import Backbone
+from visage.texture.blend import Blend
 from visage.texture.errors import SynthesisError
 from visage.texture.grain import grain
 from visage.texture.gram import Grams
@@ -27,7 +28,7 @@ def synthesise_coarse_to_fine(
     backbone: Backbone,
     config: SynthesisConfig = DEFAULT,
     *,
-    strength: Tensor | None = None,
+    blend: Blend | None = None,
     progress: bool = True,
 ) -> Synthesis:
     """Synthesise a small texture, then ever larger ones, each from the one before.
@@ -38,7 +39,7 @@ def synthesise_coarse_to_fine(
             texels, the face's region masked.
         backbone: of all of them.
         config: of each level.
-        strength: (1, 1, S, S), of the grain, as of `visage.texture.synthesis.synthesise`.
+        blend: of the same people, as of `visage.texture.synthesis.synthesise`.
         progress: whether to show it.
 
     Returns:
@@ -57,14 +58,14 @@ def synthesise_coarse_to_fine(
     for number, targets in enumerate(levels):
         side = size >> (len(levels) - 1 - number)
         low = resized(low_frequency, side)
-        local = None if strength is None else resized(strength, side)
+        local = None if blend is None else blend.resized(side)
         start = None
         if shift is not None:
             start = luminance(low) + resized(shift, side)
-            start = start + (config.noise if local is None else config.share * local) * _finest(
-                side, config.seed
-            )
-        made = synthesise(low, targets, backbone, config, start=start, strength=local,
+            start = start + (
+                config.noise if local is None else config.share * local.strength
+            ) * _finest(side, config.seed)
+        made = synthesise(low, targets, backbone, config, start=start, blend=local,
                           progress=progress)  # fmt: skip
         shift = made.luminance - luminance(low)
     return made

@@ -95,16 +95,24 @@ def agreeing(linear: Tensor, expected: Tensor, visible: Tensor) -> Tensor:
     return linear * torch.stack(gains)[:, :, None, None]
 
 
-def own_low_frequency(linear: Tensor, expected: Tensor, visible: Tensor) -> Tensor:
+def own_low_frequency(
+    linear: Tensor, expected: Tensor, visible: Tensor, prior: float = 1.0
+) -> Tensor:
     """The low-frequency albedo (B, 3, S, S), linear, that is most probable given what is seen.
 
     It knows more of the face than the fit's, and has no shading: none of its components is one.
+
+    Args:
+        linear: (B, 3, S, S), albedo.
+        expected: (B, 3, S, S), linear, of faces of which nothing is visible.
+        visible: (B, 1, S, S), 0 or 1.
+        prior: as of `visage.texture.low_frequency.LowFrequencyAlbedo.fit`.
     """
     model, own = LowFrequencyAlbedo.load(), expected.clone()
     seen = visible.flatten(1).amax(1) > 0
     if seen.any():
         texture = encode_srgb(linear[seen]).clamp(0, 1)
-        found = model.texture(model.fit(texture, visible[seen]), linear.shape[-1])
+        found = model.texture(model.fit(texture, visible[seen], prior=prior), linear.shape[-1])
         own[seen] = decode_srgb(found)
     return own
 

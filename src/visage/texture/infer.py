@@ -22,12 +22,13 @@ from visage.photos.landmarks import Which, find_face
 from visage.photos.reading import PhotoSource, open_photo
 from visage.texture.analysis import AnalysisConfig, InferredGrams, infer_grams
 from visage.texture.backbones import load_backbone
+from visage.texture.blend import Blend
 from visage.texture.database import COUNT, TextureDatabase
 from visage.texture.errors import TextureError
-from visage.texture.grain import detail_strength
 from visage.texture.gram_database import GramDatabase
 from visage.texture.low_frequency import LowFrequencyAlbedo
 from visage.texture.model_fit import FitConfig, ModelFit, fit_model
+from visage.texture.mouth import mouth_inside
 from visage.texture.partial_albedo import PartialAlbedo, PartialAlbedoConfig, partial_albedo
 from visage.texture.regional import Regional
 from visage.texture.segmentation import segment
@@ -125,11 +126,11 @@ def infer_texture(
     sight = look(photo, config, which=which, landmarks=landmarks, mask=mask)
     found = infer_grams(
         luminance(sight.partial.texture), sight.visible, database, config.analysis,
-        progress=progress,
+        low_frequency=sight.low_frequency, pixels=float(sight.partial.pixels), progress=progress,
     )  # fmt: skip
     made = synthesise(
         sight.low_frequency, found.full, database.backbone, config.synthesis,
-        strength=detail_strength(database.database, found.weights),
+        blend=Blend.of(database.database, found.weights),
         preview=preview, resume=resume, progress=progress,
     )  # fmt: skip
     return InferredTexture(
@@ -163,8 +164,11 @@ def look(
     image = open_photo(photo)
     if landmarks is None:
         landmarks = find_face(image, which=which).landmarks
-    mask = segment(image, landmarks) if mask is None else mask.to(image)
+    given = mask is not None
+    mask = mask.to(image) if given else segment(image, landmarks)
     fit = fit_model(image, landmarks, mask, config.fit)
+    if not given:  # the network, at its 128 pixels, leaves half a tooth to the lips
+        mask = mask * (1 - mouth_inside(landmarks, *image.shape[2:]).to(image))
     partial, low = albedo_of(image, fit, mask, config)
     return Sight(fit, mask, partial, low)
 
@@ -194,10 +198,11 @@ def albedo_of(
         TooLittleVisibleError: hardly anything of the face is seen.
     """
     model, size, low = _model(), config.size, LowFrequencyAlbedo.load()
+    prior = config.partial.prior
     texels = TexelMap.load(size, model)
     region = face_region(size)
     fitted = encode_srgb(texels.interpolate(fit.vertex_albedo()).clamp(0, 1))
-    expected = low.texture(low.fit(fitted, region), size)
+    expected = low.texture(low.fit(fitted, region, prior=prior), size)
     partial = partial_albedo(
         image, fit.vertices(model), fit.camera, fit.light, size, mask, expected, config.partial
     )
@@ -207,7 +212,8 @@ def albedo_of(
             f"the photograph shows {share:.0%} of the face's skin; {_LEAST_VISIBLE:.0%} are needed "
             "at least, so use another one, or check the mask"
         )
-    return partial, low.texture(low.fit(partial.texture, partial.visible * region), size)
+    found = low.fit(partial.texture, partial.visible * region, prior=prior)
+    return partial, low.texture(found, size)
 
 
 @lru_cache(maxsize=2)

@@ -24,6 +24,34 @@ class Comparison:
     squares: Tensor  # (L,) float64, bᵀb
     seen: Tensor | None = None  # (L,) in [0, 1], how much of a layer the mask leaves; all if None
 
+    def with_layer(self, name: str, rows: Tensor, query: Tensor, seen: float = 1.0) -> Comparison:
+        """With one more layer, of numbers that are not correlations.
+
+        Args:
+            name: of the layer.
+            rows: (K, N), of the textures.
+            query: (N,).
+            seen: as of the others.
+
+        Raises:
+            GramError: there are not K rows of as many numbers.
+        """
+        count = self.rights.shape[1]
+        if rows.shape != (count, *query.shape) or query.ndim != 1:
+            raise GramError(
+                f"rows are {tuple(rows.shape)} and the query {tuple(query.shape)}; expected "
+                f"({count}, N) and (N,)"
+            )
+        rows, query = rows.to(self.rights), query.to(self.rights)
+        before = torch.ones_like(self.squares) if self.seen is None else self.seen
+        return Comparison(
+            (*self.layers, name),
+            torch.cat([self.normals, (rows @ rows.T)[None]]),
+            torch.cat([self.rights, (rows @ query)[None]]),
+            torch.cat([self.squares, query.square().sum()[None]]),
+            torch.cat([before, before.new_tensor([seen])]),
+        )
+
     def of_first(self, count: int) -> Comparison:
         """With the database's first textures only, as figure 4 counts them.
 

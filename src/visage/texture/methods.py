@@ -23,12 +23,13 @@ from torch import Tensor
 
 from visage.files import written_whole
 from visage.photos.downloads import cache_folder
+from visage.texture.albedo_layer import with_albedo
 from visage.texture.analysis import METHODS as BLENDS
 from visage.texture.analysis import AnalysisConfig, blend_weights
 from visage.texture.backbones import Backbone, load_backbone
+from visage.texture.blend import Blend
 from visage.texture.database import TextureDatabase
 from visage.texture.errors import MethodError
-from visage.texture.grain import detail_strength
 from visage.texture.gram_database import GramDatabase
 from visage.texture.inpainting import METHODS as INPAINTING
 from visage.texture.inpainting import inpaint
@@ -107,10 +108,15 @@ class Bench:
         """Weights (K,) of the database's people, by method."""
         everybody = [getattr(self.grams, name) for name in ("layers", "sizes")]
         key = _key(self.backbone.key, everybody, len(self.database), self.grams.full(self._even),
-                   luminance(seen.texture), seen.visible)  # fmt: skip
+                   luminance(seen.texture), seen.visible, seen.pixels, seen.low_frequency,
+                   AnalysisConfig())  # fmt: skip
 
         def make() -> dict[str, Tensor]:
-            compared = self.grams.compare(luminance(seen.texture), seen.visible, progress=False)
+            compared = self.grams.compare(
+                luminance(seen.texture), seen.visible, pixels=seen.pixels, progress=False
+            )
+            count = AnalysisConfig().albedo
+            compared = with_albedo(compared, self.database, seen.low_frequency, count)
             return {
                 name: blend_weights(compared, AnalysisConfig(method=name)).float()
                 for name in BLENDS
@@ -126,12 +132,12 @@ class Bench:
             seen: whose low frequencies it has.
             weights: (K,), of the database's people.
         """
-        grams, strength = self.grams.full(weights), detail_strength(self.database, weights)
-        key = _key(self.backbone.key, self.synthesis, seen.low_frequency, grams, strength)
+        grams, blend = self.grams.full(weights), Blend.of(self.database, weights)
+        key = _key(self.backbone.key, self.synthesis, seen.low_frequency, grams, vars(blend))
 
         def make() -> dict[str, Tensor]:
             made = synthesise(
-                seen.low_frequency, grams, self.backbone, self.synthesis, strength=strength,
+                seen.low_frequency, grams, self.backbone, self.synthesis, blend=blend,
                 progress=False,
             )  # fmt: skip
             return {"luminance": made.luminance.half()}

@@ -31,6 +31,7 @@ class Observation:
     texture: Tensor  # (1, 3, S, S), partial albedo, sRGB-encoded; 0.5 where it is not visible
     visible: Tensor  # (1, 1, S, S), 1 on what of the face is visible, else 0
     low_frequency: Tensor  # (1, 3, S, S), I(α_al)
+    pixels: float = 1.0  # of the photograph, that a texel is wide
 
     @property
     def size(self) -> int:
@@ -56,7 +57,8 @@ def observe_truly(views: HeldOutViews, row: int, size: int) -> Observation:
     found = partial_albedo(
         one.image, one.vertices(model), one.camera, one.light, finer * size, one.seen, smooth
     )
-    return Observation(*averaged(found.texture, found.visible, finer), smooth)
+    seen = averaged(found.texture, found.visible, finer)
+    return Observation(*seen, smooth, finer * float(found.pixels))
 
 
 @torch.no_grad()
@@ -74,7 +76,8 @@ def observe(image: Tensor, size: int) -> Observation:
     finer = looks(image, size)
     sight = look(image, InferenceConfig(size=finer * size))
     seen = averaged(sight.partial.texture, sight.visible, finer)
-    return Observation(*seen, resized(sight.low_frequency, size))
+    smooth = resized(sight.low_frequency, size)
+    return Observation(*seen, smooth, finer * float(sight.partial.pixels))
 
 
 def looks(image: Tensor, size: int) -> int:

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from scipy.ndimage import distance_transform_edt, label
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, max_pool2d
+from torch.nn.functional import max_pool2d
 
 from visage.faces.camera import Camera
 from visage.faces.light import Light
@@ -31,12 +29,13 @@ from visage.texture.errors import TextureError
 from visage.texture.head_surface import blurred
 from visage.texture.specular import specular_part, to_suv, without_specular
 from visage.texture.unwrapping import Unwrapping, unwrap
+from visage.texture.visible_texels import shrunk
 from visage.texture.window import face_region, resized
+from visage.texture.yiq import luminance
 
 __all__ = ["PartialAlbedo", "PartialAlbedoConfig", "PartialAlbedoError", "partial_albedo"]
 
 _LEAST = 1e-4  # linear light
-_ISLAND = 0.004  # of the face, below which a visible part is left out
 
 
 class PartialAlbedoError(TextureError):
@@ -55,8 +54,12 @@ class PartialAlbedoConfig:
     burnt: float = 0.985  # sRGB, from which a channel may have been more
     black: float = 0.02  # sRGB, below which all channels are noise
     dim: float = 0.12  # of the mean shading, below which little but ambient light arrives
-    covered: float = 0.5  # of the mask, from which a pixel is skin
-    margin: float = 0.006  # by which visible parts shrink: a border's pixels mix two things
+    covered: float = (
+        0.8  # of the mask, from which a pixel is skin: hair and ears are no loss to skin
+    )
+    margin: float = 0.01  # by which visible parts shrink: a border's pixels mix two things
+    sliver: float = 0.03  # narrower visible parts, between strands or behind a fold, are left out
+    pale: float = 1.7  # times the expected albedo, from which it is light that was not found
     shadows: bool = (
         False  # whether the head hides light from itself: right with the true light, and
     )
@@ -67,6 +70,8 @@ class PartialAlbedoConfig:
     specular: bool = True  # whether highlights are reduced
     glossy: float = 0.3  # of S, above which a highlight leaves nothing of the skin's own colour
     slack: float = 0.03  # see `visage.texture.specular.specular_part`
+    prior: float = 300.0  # how firmly low frequencies are usual people's: texels of a photograph
+    # err together, by their shading, so that thousands of them tell as much as forty
     even: float = 0.04  # standard deviation of the smooth rest of shading; 0 leaves the rest
 
 
@@ -80,6 +85,7 @@ class PartialAlbedo:
     texture: Tensor  # (B, 3, S, S), sRGB-encoded albedo in [0, 1]; 0.5 where it is not visible
     visible: Tensor  # (B, 1, S, S), 1 on what of the face is to be believed, else 0
     confidence: Tensor  # (B, 1, S, S) in [0, 1], less towards borders and at grazing angles
+    pixels: Tensor  # (B,), of the photographs, that a texel which faces the camera is wide
 
     def __len__(self) -> int:
         """Faces."""
@@ -136,7 +142,8 @@ def partial_albedo(
     linear = pixels / shading
     if albedo_known:
         linear = agreeing(linear, expected, visible)
-        expected = own_low_frequency(linear, expected, visible)
+        visible = visible * (luminance(linear) < config.pale * luminance(expected))
+        expected = own_low_frequency(linear, expected, visible, config.prior)
     if config.even and albedo_known:
         linear = evened(linear, expected, visible, config.even * size)
     if config.specular:
@@ -145,7 +152,7 @@ def partial_albedo(
             linear = agreeing(linear, expected, visible)
     shown = visible.bool()
     texture = torch.where(shown, encode_srgb(linear).clamp(0, 1), 0.5)
-    return PartialAlbedo(texture, visible, _confidence(seen, visible, config))
+    return PartialAlbedo(texture, visible, _confidence(seen, visible, config), seen.pixels)
 
 
 def _visible(
@@ -172,29 +179,7 @@ def _visible(
         min=1
     )
     visible = visible * (bright > config.dim * mean)
-    return region * _shrunk(visible, region, config.margin * size)
-
-
-def _shrunk(visible: Tensor, region: Tensor, margin: float) -> Tensor:
-    """What is visible and farther than a margin, texels, from what of the face is not.
-
-    Holes of single texels, where the mesh folds, are closed first. The region's own border is no
-    border of what is seen.
-    """
-    known = avg_pool2d(region, 5, 1, 2)
-    steady = avg_pool2d(visible * region, 5, 1, 2) > 0.5 * known
-    rows = []
-    for seen, inside in zip(steady[:, 0], region.expand_as(visible)[:, 0] > 0, strict=True):
-        kept = (seen | ~inside).cpu().numpy()
-        deep = (distance_transform_edt(kept) > margin + 0.5) & inside.cpu().numpy()
-        rows.append(torch.from_numpy(_without_islands(deep, _ISLAND * float(inside.sum()))))
-    return torch.stack(rows)[:, None].to(visible)
-
-
-def _without_islands(mask: np.ndarray, least: float) -> np.ndarray:
-    """A mask (S, S) without its connected parts of fewer texels: slivers behind a nose."""
-    parts, _ = label(mask)
-    return mask & (np.bincount(parts.ravel()) >= least)[parts]
+    return region * shrunk(visible, region, config.margin * size, config.sliver * size)
 
 
 def _matt(

@@ -150,7 +150,8 @@ def _figure(people: list[Found], shown: list[_Shown], traced: _Traced | None) ->
 
 def _found(view: HeldOutViews, bench: Bench, plan: Plan, seed: int) -> Found:
     sight = look(view.image, InferenceConfig(size=plan.size))
-    seen = Observation(sight.partial.texture, sight.visible, sight.low_frequency)
+    partial = sight.partial
+    seen = Observation(partial.texture, sight.visible, sight.low_frequency, float(partial.pixels))
     textures = infer(seen, bench, METHODS, seed) | {"truth": view.textures(plan.size)}
     shape = sight.fit.identity, torch.zeros_like(view.expression)
     heads = {name: TexturedHead.of(texture, *shape) for name, texture in textures.items()}

@@ -14,15 +14,16 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
 from tqdm.auto import tqdm
 
 from visage.texture.backbones import Backbone
+from visage.texture.blend import Blend
 from visage.texture.descent import DescentState, begin, step
 from visage.texture.energy import Energy
 from visage.texture.errors import SynthesisError
 from visage.texture.grain import grain
 from visage.texture.gram import Grams, mask_out
+from visage.texture.long_waves import held, spread_out, toned
 from visage.texture.synthesis_state import load_state, problem_of, save_state
 from visage.texture.window import face_region, feather
 from visage.texture.yiq import luminance as luminance_of
@@ -30,9 +31,6 @@ from visage.texture.yiq import with_luminance
 
 Preview = Callable[[int, Tensor], None]
 """Called with the number of steps done and the luminance (1, 1, S, S) so far."""
-
-_SPREAD = 0.02  # of the texture's side, sigma: over which a change fades out beyond the face, and
-# above which waves are long
 
 _INNER = 4.0  # times `visage.texture.window.feather`: detail is whole 1.4 % of the side inside
 
@@ -49,7 +47,7 @@ class SynthesisConfig:
     noise: float = (
         0.025  # of luminance, standard deviation of the pink noise that detail grows from
     )
-    share: float = 0.7  # of known detail (`strength`) that the grain has: the rest grows
+    share: float = 0.7  # of a blend's detail that the grain has: the rest grows
     seed: int = 0  # of the grain
     hold: bool = True  # whether long waves are the low-frequency albedo's again at the end
     first_step: float = 0.01  # of luminance, largest change in the first step
@@ -85,7 +83,7 @@ def synthesise(
     features: Mapping[str, Tensor] | None = None,
     region: Tensor | None = None,
     start: Tensor | None = None,
-    strength: Tensor | None = None,
+    blend: Blend | None = None,
     preview: Preview | None = None,
     resume: str | Path | None = None,
     progress: bool = True,
@@ -103,11 +101,13 @@ def synthesise(
         config: how.
         features: F̂ by layer; those of `low_frequency` in the config's layers if None.
         region: (1, 1, S, S), 1 where there is skin; the face's if None.
-        start: luminance (1, 1, S, S) to begin from; that of `low_frequency` and faint
-            grain if None.
-        strength: (1, 1, S, S), standard deviation of detail at each texel, such as
-            `visage.texture.grain.detail_strength` gives it, in whose proportion the grain is; the
-            config's noise everywhere if None.
+        start: luminance (1, 1, S, S) to begin from; that of `low_frequency` and faint grain if
+            None.
+        blend: of the people whose correlations `grams` are. The grain is in proportion to its
+            detail; while the correlations are matched, the texture has its long waves, which they
+            tell too (with others, they would be made up for by specks at outlines, brows and
+            lips); and single texels go no farther than its people's. Without one, the grain is the
+            config's noise everywhere.
         preview: called after each step.
         resume: a file from which an interrupted run goes on, written every `save_every` steps and
             at the end.
@@ -124,21 +124,28 @@ def synthesise(
         raise SynthesisError(
             f"the region is {tuple(region.shape)}; expected {tuple(base.shape)}, not empty"
         )
-    energy = _energy(base, grams, backbone, config, features, region)
+    ground = base if blend is None else toned(base, blend.tone.to(base), region)
+    energy = _energy(ground, grams, backbone, config, features, region)
     if start is None:
-        level = config.noise if strength is None else config.share * strength.to(base)
+        level = config.noise if blend is None else config.share * blend.strength.to(base)
         start = base + level * grain(base.shape[-1], config.seed).to(base)
-    initial = torch.where(region > 0, start.to(base), base)
+    initial = torch.where(region > 0, start.to(base) - base + ground, ground)
 
     def function(point: Tensor):
         value, gradient, terms = energy(point.view_as(base))
         return value, gradient.flatten(), terms
 
-    run = _Run(function, config, preview, progress)
+    def show(steps: int, point: Tensor) -> None:
+        preview(steps, point - ground + base)
+
+    run = _Run(function, config, show if preview else None, progress)
     state, history = run.descend(initial.flatten(), resume, problem_of(energy, repr(config)))
-    made = state.point.view_as(base)
+    detail = state.point.view_as(base) - ground
     if config.hold:
-        made = held(base, made, region)
+        detail = held(torch.zeros_like(detail), detail, region)
+        if blend is not None:
+            detail = detail.clamp(blend.darkest.to(base), blend.brightest.to(base))
+    made = base + detail
     if whole:  # what features make of the mask's edge is no skin
         made = torch.lerp(base, made, (_INNER * feather(base.shape[-1])).clamp(max=1).to(base))
     made = spread_out(base, made, region)
@@ -198,46 +205,6 @@ class _Run:
         if resume is not None:
             save_state(resume, state, history, problem)
         return state, history
-
-
-def held(base: Tensor, made: Tensor, region: Tensor) -> Tensor:
-    """The made luminance with the base's long waves, of which correlations of detail know little.
-
-    Args:
-        base: (1, 1, S, S).
-        made: (1, 1, S, S), anything outside of the region.
-        region: (1, 1, S, S), 0 or 1.
-    """
-    sigma = max(_SPREAD * base.shape[-1], 1.0)
-    shift = torch.where(region > 0, made - base, 0.0)
-    return made - _blurred(shift, sigma) / _blurred(region, sigma).clamp_min(1e-6)
-
-
-def spread_out(base: Tensor, made: Tensor, region: Tensor) -> Tensor:
-    """The made luminance inside of the region; beyond it, the base takes on its shift and fades.
-
-    Detail ends at the outline, but no step of tone shows there.
-
-    Args:
-        base: (1, 1, S, S).
-        made: (1, 1, S, S), anything outside of the region.
-        region: (1, 1, S, S), 0 or 1.
-    """
-    sigma = max(_SPREAD * base.shape[-1], 1.0)
-    shift = torch.where(region > 0, made - base, 0.0)
-    share = _blurred(region, sigma)
-    # On a straight outline half of the kernel is inside: there the shift is taken on whole.
-    outside = base + _blurred(shift, sigma) / share.clamp_min(1e-6) * (2 * share).clamp(max=1)
-    return torch.where(region > 0, made, outside)
-
-
-def _blurred(values: Tensor, sigma: float) -> Tensor:
-    reach = math.ceil(3 * sigma)
-    offsets = torch.arange(-reach, reach + 1, dtype=values.dtype, device=values.device)
-    kernel = (-0.5 * (offsets / sigma).square()).exp()
-    kernel = kernel / kernel.sum()
-    rows = conv2d(pad(values, (0, 0, reach, reach)), kernel.view(1, 1, -1, 1))
-    return conv2d(pad(rows, (reach, reach, 0, 0)), kernel.view(1, 1, 1, -1))
 
 
 def _checked(low_frequency: Tensor) -> Tensor:

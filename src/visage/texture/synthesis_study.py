@@ -11,7 +11,7 @@ from torch import Tensor
 from visage.ledger import Row
 from visage.measured import mean_row
 from visage.texture.backbones import Backbone, load_backbone
-from visage.texture.grain import detail_strength
+from visage.texture.blend import Blend
 from visage.texture.gram import Grams
 from visage.texture.held_out import held_out_views
 from visage.texture.measures import BANDS, band_energy_ratio, ssim
@@ -54,7 +54,7 @@ class Case:
     seen: Observation
     grams: Grams  # Ĝ, inferred
     true: Tensor  # (1, 3, S, S)
-    strength: Tensor | None = None  # (1, 1, S, S), of the detail of the same blend
+    blend: Blend | None = None  # of the same people
 
     def synthesised(self, bench: Bench, config: SynthesisConfig) -> Synthesis:
         """The texture with these settings."""
@@ -63,7 +63,7 @@ class Case:
             self.grams,
             bench.backbone,
             config,
-            strength=self.strength,
+            blend=self.blend,
             progress=False,
         )
 
@@ -88,9 +88,9 @@ def cases(plan: StudyPlan, bench: Bench) -> list[Case]:
     for row in range(len(views)):
         seen = observe_truly(views, row, plan.size)
         weights = bench.weights(seen, ("convex",))["convex"]
-        strength = detail_strength(bench.database, weights)
+        blend = Blend.of(bench.database, weights)
         true = views[[row]].textures(plan.size)
-        found.append(Case(seen, bench.grams.full(weights), true, strength))
+        found.append(Case(seen, bench.grams.full(weights), true, blend))
     return found
 
 
