@@ -10,6 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from visage.geometry.coarse_train import RECIPES
 from visage.geometry.depth_error import ErrorSummary, common_pixels, depth_errors, summarised
 from visage.geometry.held_out import PEOPLE, PERSPECTIVE, HeldOut, held_out_faces
 from visage.geometry.methods import Estimate, estimates
@@ -116,12 +117,17 @@ def _protocol(faces: HeldOut) -> str:
         "Kemelmacher-Shlizerman and Basri (2011), the mean face posed by dlib's landmarks. "
         "landmark_3dmm: the book's model fitted to dlib's 68 landmarks with a sliding contour, "
         "with priors and the detector's errors learned from training people. single_pass: the "
-        "same CoarseNet trained without feedback, one pass. mean_face: posed by landmarks. coarse: "
+        f"same CoarseNet trained without feedback, one pass ({_steps('coarse_net_single')} steps; "
+        f"ours took {_steps('coarse_net')}). mean_face: posed by landmarks. coarse: "
         "ours without FineNet; coarse_one_look: and CoarseNet used as in the paper, four "
         f"iterations through the window. Rows _perspective: {PERSPECTIVE} of the people from 0.7 "
         "to 3 m. The paper measures on photographs with scans (FRGC), with a model and networks of "
         "its own."
     )
+
+
+def _steps(network: str) -> str:
+    return f"{RECIPES[network].config.steps:,}"
 
 
 def error_sheet(faces: HeldOut, table: Compared, names: tuple[str, ...]) -> Figure:
