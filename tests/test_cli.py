@@ -182,6 +182,7 @@ def test_the_real_tables_are_found():
     assert "recognition/locator" in found
     assert all(id.startswith("recognition/") for id in found)
     assert visage.cli._collect("EXPERIMENTS", "*reproduce.py", "../recognition/locator") == {}
+    assert "book/avatar" in visage.cli._collect("EXPERIMENTS", "*reproduce.py", "book/avatar")
     assert visage.cli._collect("RECIPES", "train.py")["locator"].name == "locator"
 
 

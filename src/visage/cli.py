@@ -24,6 +24,9 @@ List = Annotated[bool, arg(name="list", help="Print what there is.")]
 Name = Annotated[str | None, arg(metavar="NAME")]
 
 
+_FOLDERS = {"book": "avatar"}  # of parts that have none of their own: the book's is the whole road
+
+
 class CommandError(ValueError):
     """A command that asks for something that is not there."""
 
@@ -185,6 +188,7 @@ def _train_one(name: str, arguments: list[str]) -> None:
 def _collect(table: str, pattern: str, id: str | None = None) -> dict[str, Any]:
     """Merge the tables of all parts, or only of the part that an id names."""
     part = id.partition("/")[0] if id else "*"
+    part = _FOLDERS.get(part, part)
     found: dict[str, Any] = {}
     package = Path(visage.__file__).parent
     for path in sorted(package.glob(f"{part}/{pattern}")) if part.isidentifier() or not id else ():

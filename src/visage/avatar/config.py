@@ -26,7 +26,7 @@ class AvatarConfig:
     """
 
     texels: int = 256  # of the face texture's side: 0.75 mm each, about a photograph's pixel
-    people: int = 48  # whose skins are blended; painted once, before the first avatar
+    people: int = 32  # whose skins are blended; painted once, before the first avatar
     iterations: int = 100  # of the texture's synthesis
     filters: int = 50  # of the inversion network, the largest that is shipped
     decoder: Literal["synthetic", "lfw"] = "synthetic"  # what normalized faces were learned from
