@@ -60,7 +60,8 @@ def test_it_builds_and_runs_the_chapters(
     assert [outcome.error for outcome in outcomes] == [""]
     assert versions["tiny"] == "1"
     said = (work / "executed/book/part/one.ipynb").read_text()
-    assert f"hello {work}/home/book/part {work}/home/src/tiny/__init__.py" in said
+    home = work / "home"
+    assert f"hello {home / 'book' / 'part'} {home / 'src' / 'tiny' / '__init__.py'}" in said
 
 
 def test_a_post_build_that_fails_is_quoted(home, borrowed):
