@@ -196,10 +196,12 @@ class _Made:
         if others:
             lines += [*_title("Other modules" if whole else "Modules", "-"), ""]
             lines += ["Not described here name by name; each leads to its source.", ""]
+            lines += [".. container:: name-list", ""]
         for module in others:
             tail = self.symbols.files[module].relative_to(self.symbols.folder.parent.parent)
-            lines += [f"`{module.removeprefix(f'{package}.')} <{self.address}/blob/main/{tail}>`__"]
-            lines += [f"   {escaped(self.symbols.table[module].summary)}", ""]
+            link = f"{self.address}/blob/main/{tail.as_posix()}"
+            lines += [f"   `{module.removeprefix(f'{package}.')} <{link}>`__"]
+            lines += [f"      {escaped(self.symbols.table[module].summary)}", ""]
         return "\n".join(lines) + "\n"
 
     def _below(self, package: str) -> str:
@@ -279,8 +281,16 @@ def label_of(package: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Plain text as reStructuredText."""
-    return re.sub(r"([\\*|`_])", r"\\\1", text)
+    r"""Plain text as reStructuredText, what stands in backticks as code.
+
+    >>> escaped("a*b of `x_`, |y|")
+    'a\\*b of ``x_``, \\|y\\|'
+    """
+    pieces = text.split("`")
+    plain = [re.sub(r"([\\*|_])", r"\\\1", piece) for piece in pieces]
+    if len(pieces) % 2 == 0:  # a backtick without its other one
+        return "\\`".join(plain)
+    return "".join(f"``{pieces[i]}``" if i % 2 else one for i, one in enumerate(plain))
 
 
 def markdown_escaped(text: str) -> str:

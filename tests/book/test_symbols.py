@@ -10,7 +10,7 @@ import pytest
 
 from tools.book import REPOSITORY, Book
 from tools.mentions import Sections, known_names, mentions, named, plain_title, read_lines, used
-from tools.reference import LIBRARY_PAGE, Links, Reference
+from tools.reference import LIBRARY_PAGE, Links, Reference, escaped
 from tools.stage import with_sections
 from tools.symbols import Symbols, field_comments
 
@@ -340,3 +340,23 @@ def test_what_stands_before_a_colon_is_no_type(extension, symbols, monkeypatch):
     kept = ["An image.", ":type: str"]
     extension._with_full_names(None, "function", "visage.ledger.read", None, None, kept)
     assert kept == ["An image.", ":type: str"]
+
+
+def test_a_link_to_nothing_is_a_warning(extension, monkeypatch):
+    node = {"reftype": "obj", "reftarget": "visage.absent"}
+    told = []
+
+    class Logger:
+        def warning(self, message, *values, location):
+            told.append(message % values)
+
+    monkeypatch.setattr(extension.logging, "getLogger", lambda name: Logger())
+    extension._complain(None, None, node, None)
+    extension._complain(None, None, node | {"reftarget": "torch.Tensor"}, None)
+    extension._complain(None, None, node | {"reftype": "class"}, None)
+    assert told == ["there is no entry for visage.absent"]
+
+
+def test_summaries_are_text_in_restructured_text():
+    assert escaped("a*b of `x_`, |y|_") == r"a\*b of ``x_``, \|y\|\_"
+    assert escaped("one ` alone") == r"one \` alone"
