@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,7 +67,7 @@ KEYS = {
     "mark": (),  # sliders do the same
     "file": (),  # the browser's own dialogue, which no page can open
 }
-ARROWS = ("ArrowRight", "ArrowLeft", "ArrowDown", "ArrowUp", "Space")
+ARROWS = ("ArrowRight", "ArrowLeft", "ArrowDown", "ArrowUp", "Space", "Shift+ArrowRight")
 
 
 @dataclass(frozen=True)
@@ -301,7 +302,7 @@ class _Walker:
             if deaf:
                 self.done -= set(deaf)
                 self.shares -= Counter((c.kind, c.group) for c in deaf.values())
-                self._ask("walk.stir(root)")
+                self._stir()
                 deaf = self._round()
         deaf = {
             sign: control for sign, control in deaf.items() if not self._answers_somewhere(control)
@@ -340,16 +341,27 @@ class _Walker:
 
     def _answers_somewhere(self, control: Control) -> bool:
         """Whether a control does something after one of the explorer's choices was made."""
-        for choice in self._controls():
+        for choice in sorted(self._controls(), key=lambda c: self._excuse(c) is None):
             here = self._now(choice)
             if choice.kind not in CHOICES or here is None or choice.sign == control.sign:
                 continue
-            self._move(here)
+            self._move(here, 0 if self._excuse(here) else SOON)
+            self._stir()
             again = self._now(control)
             if again and self._move(again):
                 self.found.moved.append(str(control))
                 return True
         return False
+
+    def _stir(self) -> None:
+        """Move all sliders and what can be dragged, as a reader who plays does."""
+        self._ask("walk.stir(root)")
+        for control in self._controls():
+            if control.kind in ("drag", "keys") and not control.disabled:
+                element = self.root.query_selector(f'[data-walk="{control.id}"]')
+                for way in self.hand.ways(control):
+                    with suppress(PlaywrightError):  # a drag that fails is a fault elsewhere
+                        way(element)
 
     def _now(self, control: Control) -> Control | None:
         """The same control as it is now; None if it cannot be seen or moved."""

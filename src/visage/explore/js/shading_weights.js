@@ -129,7 +129,8 @@ function render({ model, el }) {
   el.append(
     html("div", { class: "vx-grid" },
       html("div", { class: "vx-stack" }, stage.root,
-        html("div", { class: "vx-row" }, looks.root, stage.again),
+        html("div", { class: "vx-row" }, looks.root),
+        html("div", { class: "vx-row" }, html("span", { class: "vx-small" }, "Dragging moves"), stage.drag.root, stage.again),
         html("div", { class: "vx-three-faces" }, ...Object.values(shown).map(({ figure }) => figure)), pick.root, group("It begins with", begun.root)),
       html("div", { class: "vx-stack" }, group("Weights in the loss", ...Object.values(sliders).map(({ root }) => root)), begin, verdict, terms.root,
         html("div", {}, html("p", { class: "vx-small" }, "Every square is a computed surface: press one. ", html("span", { class: "vx-key-better" }, "normals better"), " or ", html("span", { class: "vx-key-worse" }, "worse"), " than those that it began with."), map.root))),
