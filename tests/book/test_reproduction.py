@@ -168,6 +168,21 @@ def test_links_and_pictures_of_the_pages_are_there(files):
             assert (REPOSITORY / "book" / f"{chapter}.md").is_file()
 
 
+def test_chapters_lead_to_places_that_are_there(files):
+    anchors = {
+        anchor
+        for name, content in files.items()
+        if name.endswith(".md")
+        for anchor in re.findall(
+            r"^\(((?:rep|reproduction)[\w-]*)\)=$", content.decode(), re.MULTILINE
+        )
+    }
+    for page in Book().pages:
+        text = page.read_text(encoding="utf-8")
+        wanted = re.findall(r"\{ref\}`(?:[^`<]*<)?((?:rep|reproduction)-[\w-]+)>?`", text)
+        assert set(wanted) <= anchors, page
+
+
 def test_the_summary_counts_what_is_there(files):
     overview = files["book/reproduction.md"].decode()
     items = [item for one in MANIFESTS for item in one.items]
