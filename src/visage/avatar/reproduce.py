@@ -28,6 +28,7 @@ from visage.texture.regional import Regional
 from visage.texture.study import threads
 
 _THREADS = 2
+_ATLAS = 1024  # texels of the whole head's
 _YAW = 20.0  # degrees, to one side or the other
 _OTHER = 0.0  # degrees, of another photograph of each person
 _SHOWN = (0, 1, 2, 3, 4, 5)  # people in the figure: the first
@@ -56,9 +57,10 @@ def reproduce_avatar(profile: Profile, seed: int) -> tuple[Result, Figure]:
     start, plan = time.perf_counter(), PLANS[profile]
     with threads(_THREADS):
         views = held_out_views(plan.people, "test", plan.pixels, _YAW)
-        build_avatar(views.image[:1], plan.config, progress=False)  # to warm up
+        if profile == "full":
+            build_avatar(views.image[:1], plan.config, progress=False)  # to warm up
         found = measure(views, plan.config)
-        preparing = seconds_to_prepare(plan.config)
+        preparing = seconds_to_prepare(plan.config, whole=profile == "full")
     seconds = found.seconds()
     rows = [
         mean_row("seconds", seconds, "s", "lower"),
@@ -78,35 +80,48 @@ def reproduce_avatar(profile: Profile, seed: int) -> tuple[Result, Figure]:
     return result, _figure(found)
 
 
-def seconds_to_prepare(config: AvatarConfig) -> float:
-    """What the first avatar on a machine takes longer: skins are painted and looked at, once."""
+def seconds_to_prepare(config: AvatarConfig, *, whole: bool = True) -> float:
+    """What the first avatar on a machine takes longer: skins are painted and looked at, once.
+
+    Args:
+        config: of the avatar.
+        whole: whether the head round the face is painted too.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder, start = Path(name), time.perf_counter()
         skins = TextureDatabase.load(config.texels, config.people, folder=folder)
         GramDatabase.of(Regional(load_backbone()), skins, folder=folder)
-        plain_maps.__wrapped__(1024, folder)
+        if whole:
+            plain_maps.__wrapped__(_ATLAS, folder)  # not the one that this process has read
         return time.perf_counter() - start
 
 
 def _identity_rows(found: Measured, views: HeldOutViews) -> list[Row]:
-    """Distances to the photographs' embeddings, and what they would be between photographs."""
+    """Distances to the photographs' embeddings."""
     encoder = load_encoder()
     final = found.distances("texture")
     within = (final <= encoder.threshold).float()
+    rows = [
+        mean_row("identity_distance", final, "", "lower"),
+        *(mean_row(f"identity_distance/{n}", found.distances(n), "", None) for n in _LOOKS),
+        mean_row("identity_within_threshold", within, "fraction", "higher"),
+        Row("identity_threshold", None, encoder.threshold, "", None, None),
+    ]
+    return rows + _between_photographs(encoder, found, views)
+
+
+def _between_photographs(encoder: Encoder, found: Measured, views: HeldOutViews) -> list[Row]:
+    """What distances are between photographs; nothing to tell of a single person."""
+    if len(found.rows) < 2:
+        return []
     own = torch.cat([avatar.embedding for avatar in found.avatars])
     other = _other_photographs(encoder, views, found)
     between = encoder.distance(other[:, None], own[None])
     strangers = between[~torch.eye(len(own), dtype=torch.bool)]
-    rows = [
-        mean_row("identity_distance", final, "", "lower"),
-        *(mean_row(f"identity_distance/{n}", found.distances(n), "", None) for n in _LOOKS),
+    return [
         mean_row("identity_distance/other_photograph", between.diagonal(), "", None),
-        mean_row("identity_within_threshold", within, "fraction", "higher"),
-        Row("identity_threshold", None, encoder.threshold, "", None, None),
+        mean_row("identity_distance/stranger", strangers, "", None),
     ]
-    if len(strangers):
-        rows.insert(-2, mean_row("identity_distance/stranger", strangers, "", None))
-    return rows
 
 
 @torch.no_grad()
