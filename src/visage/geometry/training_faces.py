@@ -27,6 +27,7 @@ from visage.faces.scene import render
 from visage.faces.shape import MorphableModel
 from visage.faces.shots import EVERYDAY, shots
 from visage.faces.skin import skin_maps
+from visage.files import opened_array
 from visage.geometry.errors import TrainingFacesError
 from visage.geometry.grey import grey
 from visage.photos.downloads import cache_folder
@@ -99,10 +100,12 @@ def kept_faces(
     folder.mkdir(parents=True, exist_ok=True)
     # Room for all, so that a longer call goes on where a shorter one ended; disks keep it sparse.
     room = max(count, PEOPLE.get(split, 0)) * EACH
-    images = _opened(folder / f"{split}-images.npy", np.uint8, (room, KEPT_SIZE, KEPT_SIZE))
-    answers = _opened(folder / f"{split}-answers.npy", np.float32, (room, sum(_ANSWERS)))
-    drawn = _opened(folder / f"{split}-drawn.npy", np.bool_, (room,))
-    starts = [s for s in range(0, count, _TOGETHER) if not drawn[s * EACH]]
+    images = opened_array(folder / f"{split}-images.npy", np.uint8, (room, KEPT_SIZE, KEPT_SIZE))
+    answers = opened_array(folder / f"{split}-answers.npy", np.float32, (room, sum(_ANSWERS)))
+    drawn = opened_array(folder / f"{split}-drawn.npy", np.bool_, (room,))
+    starts = [
+        s for s in range(0, count, _TOGETHER) if not drawn[s * EACH : (s + _TOGETHER) * EACH].all()
+    ]
     hidden = None if progress else True
     for start in tqdm(starts, desc=f"{split} faces", unit="group", disable=hidden, leave=False):
         stop = min(start + _TOGETHER, room // EACH)
@@ -135,14 +138,6 @@ def _edition() -> str:
     """What the pictures depend on beside the world's own code."""
     plan = repr((SEED, KEPT_SIZE, EACH, _NEAR, _FAR, _DETAIL, _TOGETHER))
     return hashlib.sha256(plan.encode()).hexdigest()[:12]
-
-
-def _opened(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
-    if path.exists():
-        kept = np.lib.format.open_memmap(path, mode="r+")
-        if kept.shape[0] >= shape[0]:
-            return kept
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
 
 
 @lru_cache(maxsize=1)

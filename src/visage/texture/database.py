@@ -18,6 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from visage.faces.population import SPLITS
+from visage.files import opened_array
 from visage.photos.downloads import cache_folder
 from visage.texture.errors import TextureError
 from visage.texture.skins import SEED, face_textures
@@ -110,8 +111,8 @@ def _painted(where: Path, split: str, count: int, size: int, progress: bool) -> 
     where.mkdir(parents=True, exist_ok=True)
     room = max(count, COUNT)
     shape = (room, 3, size, size)
-    textures = _opened(where / f"{split}-{plan}-textures.npy", np.uint8, shape)
-    done = _opened(where / f"{split}-{plan}-painted.npy", np.bool_, (room,))
+    textures = opened_array(where / f"{split}-{plan}-textures.npy", np.uint8, shape)
+    done = opened_array(where / f"{split}-{plan}-painted.npy", np.bool_, (room,))
     missing = np.flatnonzero(~done[:count])
     hidden = None if progress else True
     for index in tqdm(missing, desc="textures", unit="face", disable=hidden, leave=False):
@@ -119,17 +120,3 @@ def _painted(where: Path, split: str, count: int, size: int, progress: bool) -> 
         textures[index] = (one * 255).round().to(torch.uint8).numpy()
         done[index] = True
     return textures[:count]
-
-
-def _opened(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
-    """The array on disk with room for as many; what a smaller one holds is kept."""
-    old = np.load(path, mmap_mode="r") if path.exists() else None
-    if old is not None and old.shape[0] >= shape[0]:
-        return np.lib.format.open_memmap(path, mode="r+")
-    fresh = path.with_name(f"{path.stem}-larger.npy")
-    new = np.lib.format.open_memmap(fresh, mode="w+", dtype=dtype, shape=shape)
-    if old is not None:
-        new[: len(old)] = old
-    new.flush()
-    fresh.replace(path)
-    return np.lib.format.open_memmap(path, mode="r+")

@@ -31,6 +31,7 @@ from visage.faces.shape import MorphableModel
 from visage.faces.shots import EVERYDAY, Shots, shots
 from visage.faces.skin import skin_maps
 from visage.faces.visibility import z_buffer
+from visage.files import opened_array
 from visage.photos.downloads import cache_folder
 from visage.texture.errors import TextureError
 from visage.texture.window import face_region, sample
@@ -106,10 +107,10 @@ def kept_people(
     # Room for all, so that a longer call goes on where a shorter one ended; disks keep it sparse.
     room = max(count, PEOPLE[split]) * EACH
     side = KEPT_SIZE
-    pictures = _opened(folder / f"{split}-pictures.npy", np.uint8, (room, 4, side, side))
-    landmarks = _opened(folder / f"{split}-landmarks.npy", np.float32, (room, 68, 2))
-    traits = _opened(folder / f"{split}-traits.npy", np.bool_, (room, len(TRAITS)))
-    drawn = _opened(folder / f"{split}-drawn.npy", np.bool_, (room,))
+    pictures = opened_array(folder / f"{split}-pictures.npy", np.uint8, (room, 4, side, side))
+    landmarks = opened_array(folder / f"{split}-landmarks.npy", np.float32, (room, 68, 2))
+    traits = opened_array(folder / f"{split}-traits.npy", np.bool_, (room, len(TRAITS)))
+    drawn = opened_array(folder / f"{split}-drawn.npy", np.bool_, (room,))
     groups = [range(s, min(s + _TOGETHER, count)) for s in range(0, count, _TOGETHER)]
     groups = [group for group in groups if not drawn[_rows(group)].all()]
     hidden = None if progress else True
@@ -197,14 +198,6 @@ def _edition() -> str:
     """What the pictures depend on beside the world's own code."""
     plan = repr((SEED, KEPT_SIZE, EACH, _RANGES, _DETAIL, _TOGETHER, _REGION, _OPAQUE, _HAIRY))
     return hashlib.sha256(plan.encode()).hexdigest()[:12]
-
-
-def _opened(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:
-    if path.exists():
-        kept = np.lib.format.open_memmap(path, mode="r+")
-        if kept.shape[0] >= shape[0]:
-            return kept
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
 
 
 @lru_cache(maxsize=1)

@@ -18,6 +18,7 @@ from visage.faces.fitting.window import SIDE, Window
 from visage.faces.fitting.window_pose import Subset, window_pose
 from visage.faces.portraits import Detail
 from visage.faces.shape import MorphableModel
+from visage.files import opened_array
 
 FIRST = 1000
 """The first training person that the cascade sees; those before are for statistics."""
@@ -65,9 +66,9 @@ class KeptPortraits:
     def __init__(self, folder: Path, seed: int, count: int):
         self.seed, self.model = seed, MorphableModel.load()
         folder.mkdir(parents=True, exist_ok=True)
-        self.images = _opened(folder / "images.npy", np.uint8, (count, 3, SIZE, SIZE))
-        self.answers = _opened(folder / "answers.npy", np.float32, (count, sum(_ANSWERS)))
-        self.drawn = _opened(folder / "drawn.npy", np.bool_, (count,))
+        self.images = opened_array(folder / "images.npy", np.uint8, (count, 3, SIZE, SIZE))
+        self.answers = opened_array(folder / "answers.npy", np.float32, (count, sum(_ANSWERS)))
+        self.drawn = opened_array(folder / "drawn.npy", np.bool_, (count,))
 
     def __len__(self) -> int:
         """People."""
@@ -77,7 +78,7 @@ class KeptPortraits:
         """Pictures (B, 3, 160, 160) in [0, 1], identity and expression (B, 132), and cameras."""
         # Whole groups, so that a picture does not depend on which others were asked for.
         for group in sorted({index // _TOGETHER for index in indices}):
-            if not self.drawn[group * _TOGETHER]:
+            if not self.drawn[group * _TOGETHER : (group + 1) * _TOGETHER].all():
                 self._draw(group * _TOGETHER)
         chosen = np.asarray(indices)
         images = torch.from_numpy(self.images[chosen]).float() / 255
@@ -98,14 +99,6 @@ class KeptPortraits:
         self.images[start:stop] = images.numpy()
         self.answers[start:stop] = torch.cat([*found, camera.scale[:, None]], 1).numpy()
         self.drawn[start:stop] = True
-
-
-def _opened(path: Path, dtype, shape: tuple[int, ...]) -> np.memmap:
-    if path.exists():
-        kept = np.lib.format.open_memmap(path, mode="r+")
-        if kept.dtype == dtype and kept.shape[1:] == shape[1:] and len(kept) >= shape[0]:
-            return kept[: shape[0]]
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
 
 
 class FaceWindows:
