@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import anywidget
-import traitlets
-
 from visage.explore.javascript import bundle, stylesheet
-from visage.explore.texture_sheets import sheet_urls, sheet_words
+from visage.explore.sheet_explorer import SheetExplorer
 
 SHEET, TOOL = "alpha", "build_texture_alpha"
 
@@ -16,7 +11,7 @@ ALPHAS = (0.01, 0.1, 1.0, 2000.0)
 """Weights of the correlations beside features' 1 (eq. 3); the paper takes 2000."""
 
 
-class AlphaLayersExplorer(anywidget.AnyWidget):
+class AlphaLayersExplorer(SheetExplorer):
     """Choose α and the layers of eq. 3; look at the synthesised texture through a loupe.
 
     The page shows textures that `tools/build_texture_alpha.py` synthesised; no kernel.
@@ -32,22 +27,4 @@ class AlphaLayersExplorer(anywidget.AnyWidget):
     _esm = bundle("alpha_layers.js")
     _css = stylesheet("explorer.css", "inversion_explorer.css", "texture_explorers.css")
 
-    told = traitlets.Dict().tag(sync=True)
-    sheet = traitlets.Unicode().tag(sync=True)
-    colours = traitlets.Unicode().tag(sync=True)
-    values = traitlets.Dict().tag(sync=True)
-
-    def __init__(
-        self, told: dict, sheet: str, colours: str, values: Mapping[str, object] | None = None
-    ):
-        super().__init__(told=told, sheet=sheet, colours=colours, values=dict(values or {}))
-
-    @classmethod
-    def standard(cls) -> AlphaLayersExplorer:
-        """The explorer of the book.
-
-        Raises:
-            ExplorerDataError: its sheet is missing.
-        """
-        told = sheet_words(SHEET, TOOL)
-        return cls(told, *sheet_urls(SHEET))
+    sheet_name, sheet_tool = SHEET, TOOL

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import anywidget
 import torch
-import traitlets
 from torch import Tensor
 
 from visage.explore.javascript import bundle, stylesheet
-from visage.explore.texture_sheets import sheet_urls, sheet_words
+from visage.explore.sheet_explorer import SheetExplorer
 
 SHEET, TOOL = "simplex", "build_texture_simplex"
 
@@ -21,7 +17,7 @@ BEYOND = 1
 """Steps that the lattice reaches over the simplex: weights down to -1/3."""
 
 
-class SimplexExplorer(anywidget.AnyWidget):
+class SimplexExplorer(SheetExplorer):
     """Drag a point in the triangle of three faces; see pictures blended, and correlations blended.
 
     Every dot of the lattice is a texture that `tools/build_texture_simplex.py` synthesised (eq. 3)
@@ -37,25 +33,7 @@ class SimplexExplorer(anywidget.AnyWidget):
     _esm = bundle("simplex.js")
     _css = stylesheet("explorer.css", "inversion_explorer.css", "texture_explorers.css")
 
-    told = traitlets.Dict().tag(sync=True)
-    sheet = traitlets.Unicode().tag(sync=True)
-    colours = traitlets.Unicode().tag(sync=True)
-    values = traitlets.Dict().tag(sync=True)
-
-    def __init__(
-        self, told: dict, sheet: str, colours: str, values: Mapping[str, object] | None = None
-    ):
-        super().__init__(told=told, sheet=sheet, colours=colours, values=dict(values or {}))
-
-    @classmethod
-    def standard(cls) -> SimplexExplorer:
-        """The explorer of the book.
-
-        Raises:
-            ExplorerDataError: its sheet is missing.
-        """
-        told = sheet_words(SHEET, TOOL)
-        return cls(told, *sheet_urls(SHEET))
+    sheet_name, sheet_tool = SHEET, TOOL
 
 
 def lattice_weights(steps: int = STEPS, beyond: int = BEYOND) -> Tensor:
