@@ -90,7 +90,8 @@ def reproduce_fig15(profile: Profile, seed: int) -> tuple[Result, Figure]:
         "the person's likeness is kept.",
         f"{count} synthetic test people from the front, given the true fit; photographs of "
         f"{large.camera.width} pixels, and the same reduced to {large.camera.width // FACTOR} by "
-        f"means; {bench.size} texels, {len(bench.database)} people, {bench.synthesis.iterations} "
+        "means, with which the database is compared when it is made as coarse; "
+        f"{bench.size} texels, {len(bench.database)} people, {bench.synthesis.iterations} "
         "steps. high, middle: band energies over the true texture's; gram: distance of "
         "correlations from the true texture's on the face; identity: dlib's recogniser on frontal "
         "heads with the inferred and the true texture. The paper shows one person.",

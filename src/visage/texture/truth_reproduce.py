@@ -40,13 +40,13 @@ class TruthPlan:
     loose: int = 6  # of whom unconstrained weights are measured too
     whole: int = 5  # of whom correlations of the whole face, the paper's, are measured too
     photographed: int = 6  # of whom everything is inferred from the photograph, too
-    fine: int = 2  # of whom, from the front, textures of 512 texels are made
+    fine: int = 8  # of whom, from the front, textures of 512 texels are made: in twelve minutes
     size: int = 192  # texels: of 1 mm; the window of an atlas of 512
     database: int = 256
     iterations: int = 60  # of L-BFGS: a texture takes four seconds
     fine_size: int = 512
     fine_database: int = 128  # as many take half a minute a photograph
-    fine_iterations: int = 80
+    fine_iterations: int = 300  # as the library does by default: a texture takes a minute
     pixels: int = 512  # of the photographs' sides
 
 
@@ -184,7 +184,8 @@ def _protocol(plan: TruthPlan) -> str:
         "that of the closest person's correlations. convex: the paper's weights; closest and "
         f"unconstrained (of the first {plan.loose}): its baselines; whole_face (of the first "
         f"{plan.whole}): as convex, but with one matrix a layer, as the paper has, where ours "
-        "have one for brows and lids, lips, beard, other skin and outline each; quilting: in the "
+        "have one for brows and lids, lips, beard, other skin and outline each; all weights are "
+        "asked, faintly, for the low-frequency albedo too; quilting: in the "
         "manner of visio-lization; pca: the low-frequency albedo. identity: dlib's recogniser on "
         "frontal heads with the inferred and the true texture, of the true shape; first: nearer to "
         f"its own than to all others. Rows _photo: {plan.photographed} of the people, wrinkles in "
