@@ -123,6 +123,7 @@ function render({ model, el }) {
       meter.replaceChildren(...meterOf(now));
       pair.replaceChildren(...(now.pair ?? []).map((name, i) => html("figure", {}, html("img", { src: pictures[name], alt: `A face: ${now.captions[i]}.` }), html("figcaption", {}, now.captions[i]))));
       el.dataset.stage = state.stage;
+      if (state.stage === "numbers" && !calm) [...ring.querySelectorAll("line")].forEach((ray, i) => ray.animate?.([{ opacity: 0 }, { opacity: 1 }], { duration: 400, delay: 5 * i, fill: "backwards" }));
     }
     for (const [key, one] of Object.entries(sliders)) one.show(Number(state[key].toFixed(2)));
     const deep = solid();
