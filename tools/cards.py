@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.book import Book
+from tools.book import Book, BookError
 from visage.explore.tables import amount
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def read_cards(folder: Path) -> dict[str, dict]:
     """Every checkpoint's card, with its file's size as `bytes`, in the order of `MODELS`.
 
     Raises:
-        KeyError: a checkpoint has no entry in `MODELS`.
+        BookError: a checkpoint has no entry in `MODELS`.
     """
     cards = {}
     for path in folder.glob("*.json"):
@@ -189,7 +189,7 @@ def read_cards(folder: Path) -> dict[str, dict]:
         cards[path.stem] = json.loads(path.read_text("utf-8")) | {"bytes": weights.stat().st_size}
     missing = sorted(cards.keys() - MODELS.keys())
     if missing:
-        raise KeyError(f"tools/cards.py does not say where the book uses {', '.join(missing)}")
+        raise BookError(f"MODELS in tools/cards.py has no entry for {', '.join(missing)}.")
     return {name: cards[name] for name in MODELS if name in cards}
 
 
@@ -230,10 +230,12 @@ def downloads_markdown(downloads: Mapping[str, Download]) -> str:
     """One section a file that can be downloaded, with its origin, terms and sum.
 
     Raises:
-        KeyError: a download has no entry in `DATA`.
+        BookError: a download has no entry in `DATA`.
     """
     lines: list[str] = []
     for name, file in downloads.items():
+        if name not in DATA:
+            raise BookError(f"DATA in tools/cards.py has no entry for {name}.")
         what, use = DATA[name]
         lines += [f"({label_of(name)})=", f"### {name}", "", what, ""]
         lines += [*_facts(_download_facts(name, file, use)), ""]

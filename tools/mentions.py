@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
+from tools.book import BookError
 from tools.symbols import Symbol, Symbols
 
 How = Literal["shown", "named", "used"]
@@ -164,7 +165,7 @@ def mentions(page: str, text: str, symbols: Symbols) -> list[Mention]:
         symbols: the library's.
 
     Raises:
-        LookupError: the page includes code that the library does not have.
+        BookError: the page includes code that the library does not have.
     """
     sections = Sections(page)
     known = known_names(text, symbols)
@@ -200,7 +201,7 @@ def included(page: str, line: Line, symbols: Symbols) -> Symbol | None:
     """The symbol that a ``:pyobject:`` line of a literalinclude names; None for other options.
 
     Raises:
-        LookupError: there is no such file or name in the library.
+        BookError: there is no such file or name in the library.
     """
     option = re.match(r"^\s*:pyobject:\s*(\S+)", line.text)
     if not option:
@@ -215,9 +216,7 @@ def included(page: str, line: Line, symbols: Symbols) -> Symbol | None:
     module = ".".join(path).removeprefix("src.").removesuffix(".py").removesuffix(".__init__")
     symbol = symbols.table.get(f"{module}.{option[1]}")
     if symbol is None:
-        raise LookupError(
-            f"book/{page}.md includes {option[1]} of {module}, which has no such name."
-        )
+        raise BookError(f"book/{page}.md includes {option[1]} of {module}, which has no such name.")
     return symbol
 
 

@@ -52,7 +52,7 @@ class Reference:
         """The reference of a book; an empty one if the book has no page for it.
 
         Raises:
-            LookupError: a page includes code that the library does not have.
+            BookError: a page includes code that the library does not have.
         """
         if book.root / f"{LIBRARY_PAGE}.md" not in book.pages:
             return cls({}, [], {}, {})

@@ -8,7 +8,7 @@ from dataclasses import fields
 
 import pytest
 
-from tools.book import REPOSITORY, Book
+from tools.book import REPOSITORY, Book, BookError
 from tools.cards import (
     DATA,
     MODELS,
@@ -83,9 +83,9 @@ def test_a_download_has_a_card_with_every_field(name):
 def test_a_new_checkpoint_or_download_needs_a_place(tmp_path):
     (tmp_path / "unheard_of.json").write_text("{}")
     (tmp_path / "unheard_of.safetensors").write_bytes(b"")
-    with pytest.raises(KeyError, match="unheard_of"):
+    with pytest.raises(BookError, match="unheard_of"):
         read_cards(tmp_path)
-    with pytest.raises(KeyError):
+    with pytest.raises(BookError, match="unheard-of"):
         downloads_markdown({"unheard-of": next(iter(DOWNLOADS.values()))})
     assert MODELS.keys() == set(NAMES), "tools/cards.py names a checkpoint that is not there"
     assert DATA.keys() == DOWNLOADS.keys()

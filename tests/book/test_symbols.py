@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tools.book import REPOSITORY, Book
+from tools.book import REPOSITORY, Book, BookError
 from tools.mentions import Sections, known_names, mentions, named, plain_title, read_lines, used
 from tools.reference import LIBRARY_PAGE, Links, Reference, escaped
 from tools.stage import with_sections
@@ -130,7 +131,7 @@ def test_a_page_says_what_it_speaks_of_and_where(small):
 
 
 def test_included_code_that_does_not_exist_is_refused(small):
-    with pytest.raises(LookupError, match=r"includes Nothing of tiny\.inner\.deep"):
+    with pytest.raises(BookError, match=r"includes Nothing of tiny\.inner\.deep"):
         mentions("part/page", PAGE.replace("Thing.twice\n```", "Nothing\n```"), small)
 
 
@@ -226,23 +227,36 @@ def test_every_module_stands_on_its_package_page_once(symbols, reference):
         assert told == 1 or (module == package and told == 1), module
 
 
-def test_it_is_read_again_only_when_something_changed(tmp_path, monkeypatch):
-    class Elsewhere(Book):
-        build = property(lambda self: tmp_path)
-
+def test_it_is_read_again_only_when_something_changed(tiny_book, edit, monkeypatch):
     made = []
     from tools import reference as module
 
     original = module._Made.reference
     monkeypatch.setattr(module._Made, "reference", lambda self: made.append(1) or original(self))
-    first = Reference.make(Elsewhere())
-    second = Reference.make(Elsewhere())
+    root = tiny_book.root
+    (root / "book" / "api").mkdir()
+    (root / "book" / "api" / "library.md").write_text("# Library\n")
+    edit(
+        root / "_toc.yml",
+        "- file: book/part/two",
+        "- file: book/part/two\n- file: book/api/library",
+    )
+    first = Reference.make(Book(root=root, package="tiny"))
+    assert first.pages == ["api/tiny"]
+    assert first.spans == {}
+    assert "[One](#at-part-one-one)" in first.files["book/_reference/symbols.inc"]
+    places = "book/_reference/places.json"
+    assert json.loads(first.files[places]).keys() == {"tiny.a", "tiny.b"}
+    assert Reference.make(Book(root=root, package="tiny")) == first
     assert len(made) == 1
-    assert first == second
-    kept = tmp_path / "reference.json"
-    kept.write_text(kept.read_text().replace('{"key": "', '{"key": "x', 1))
-    Reference.make(Elsewhere())
+    edit(root / "src/tiny/a.py", "def shown():", 'def shown():\n    """A word."""')
+    changed = Reference.make(Book(root=root, package="tiny"))
     assert len(made) == 2
+    assert "tiny.a.shown" in json.loads(changed.files[places]), "now it has an entry of its own"
+    edit(root / "book/part/one.md", "Some prose.", "Some prose with `shown`.")
+    assert Reference.make(Book(root=root, package="tiny")).spans == {
+        "part/one": {"shown": "tiny.a.shown"}
+    }
 
 
 def test_a_book_without_the_page_has_no_reference(tiny_book):
