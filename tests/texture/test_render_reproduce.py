@@ -38,7 +38,7 @@ def figure(monkeypatch):
     true = views.textures(SIZE)
     made = {"pca": blurred(true, 3.0), "convex": blurred(true, 0.5)}
     sight = SimpleNamespace(
-        partial=SimpleNamespace(texture=true),
+        partial=SimpleNamespace(texture=true, pixels=torch.ones(1)),
         visible=true[:, :1],
         low_frequency=true,
         fit=SimpleNamespace(identity=torch.zeros(1, 80)),
