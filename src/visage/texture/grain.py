@@ -8,7 +8,6 @@ something to grow from; what it becomes, the correlations say.
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import torch
@@ -33,9 +32,11 @@ def grain(size: int, seed: int = 0) -> Tensor:
     """
     frequency = torch.fft.fftfreq(size)
     radius = (frequency[:, None] ** 2 + frequency[None, : size // 2 + 1] ** 2).sqrt()
-    radius[0, 0] = math.inf  # no constant part
+    radius[0, 0] = 1
     white = torch.randn(size, size, generator=torch.Generator().manual_seed(seed))
-    noise = torch.fft.irfft2(torch.fft.rfft2(white) / radius**_FALL, s=(size, size))[None, None]
+    spectrum = torch.fft.rfft2(white) / radius**_FALL
+    spectrum[0, 0] = 0  # no constant part; torch 2.4 makes NaN of a complex number by infinity
+    noise = torch.fft.irfft2(spectrum, s=(size, size))[None, None]
     if size > LOW_SIZE:
         noise = noise - resized(resized(noise, LOW_SIZE), size)
     return noise / noise.std()

@@ -7,7 +7,6 @@ groups. Layers are named ``relu1_1`` to ``relu5_4``. The classifier is left out.
 
 from __future__ import annotations
 
-import math
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -154,8 +153,9 @@ def pink_noise(size: int, generator: torch.Generator) -> Tensor:
     """
     frequency = torch.fft.fftfreq(size)
     radius = (frequency[:, None] ** 2 + frequency[None, : size // 2 + 1] ** 2).sqrt()
-    radius[0, 0] = math.inf  # no constant part
+    radius[0, 0] = 1
     spectrum = torch.fft.rfft2(torch.randn(size, size, generator=generator)) / radius
+    spectrum[0, 0] = 0  # no constant part; torch 2.4 makes NaN of a complex number by infinity
     noise = torch.fft.irfft2(spectrum, s=(size, size))
     return (0.5 + 0.15 * noise / noise.std())[None, None]
 
