@@ -45,7 +45,7 @@ def test_it_builds_and_runs_the_chapters(
     made, served = [], []
     monkeypatch.setattr(binder, "make_venv", lambda folder, python: made.append(python))
     monkeypatch.setattr(binder, "pip_install", lambda python, *words: served.extend(words))
-    monkeypatch.setattr(binder, "check_served", lambda environment: None)
+    monkeypatch.setattr(binder, "check_served", lambda home, environment: None)
     work = tmp_path / "work"
     work.mkdir()
     (work / "environment").symlink_to(borrowed.parent.parent)
@@ -80,6 +80,25 @@ def test_torch_may_come_from_the_package_index(home, borrowed, monkeypatch, plai
     (home / "binder" / "postBuild").write_text(script)
     binder.post_build(home, borrowed.parent.parent, plain_torch=plain)
     assert (home / "said").read_text() == f"uv pip install --system{told} -r a file.txt\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ("facenet-pytorch 2.6.0 has requirement torch<2.3.0", ""),
+        ("facenet-pytorch 2 has ...\nnotebook 7 requires httpx", "notebook 7 requires httpx"),
+    ],
+)
+def test_only_packages_without_dependencies_may_complain(home, borrowed, said, complaint):
+    (home / "requirements-no-deps.txt").write_text("# about facenet\nfacenet-pytorch==2.6.0\n")
+    borrowed.unlink()  # a link to this interpreter
+    borrowed.write_text(f"#!/bin/sh\ncase $2 in pip) echo '{said}'; exit 1;; esac\n")
+    borrowed.chmod(0o755)
+    if not complaint:
+        binder.check_served(home, borrowed.parent.parent)
+        return
+    with pytest.raises(BookError, match=complaint):
+        binder.check_served(home, borrowed.parent.parent)
 
 
 def test_the_runtime_is_one_that_the_book_is_tested_with(home):
