@@ -26,12 +26,14 @@
   }
   const visible = (element) => element.checkVisibility() && element.getClientRects().length > 0;
 
+  const boxless = (element) => getComputedStyle(element).display === "contents"; // its children are shown
+
   // A number for all that the explorer shows, apart from its controls' echoes and the control in hand.
   function fingerprint(root, control = null) {
     let hash = 0x811c9dc5;
     function visit(node) {
       if (node.nodeType === Node.TEXT_NODE) { hash = words(hash, node.nodeValue); return; }
-      if (node.nodeType !== Node.ELEMENT_NODE || node.matches(ECHO) || !visible(node)) return;
+      if (node.nodeType !== Node.ELEMENT_NODE || node.matches(ECHO) || !(visible(node) || boxless(node))) return;
       if (node instanceof HTMLCanvasElement) { hash = picture(mix(hash, 1), node); return; }
       if (node === control) return;
       hash = words(hash, node.tagName);

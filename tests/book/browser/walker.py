@@ -393,7 +393,12 @@ class _Walker:
                 if control.kind == "file":
                     self._refuse(control, element)
                 return True
-        return False
+        return patience > 0 and self._answers_in_sight(element, before, patience)
+
+    def _answers_in_sight(self, element: ElementHandle, before: int, patience: int) -> bool:
+        """Scroll back to the picture, as on a telephone: some are drawn only while they show."""
+        self.root.evaluate("e => e.querySelector('canvas')?.scrollIntoView({ block: 'center' })")
+        return self._ask("walk.changed(root, more[0], more[1], more[2])", element, before, patience)
 
     def _take(self, element: ElementHandle, way: Callable[[ElementHandle], None]) -> bool:
         with self.page.expect_download(timeout=LATE) as taken:
