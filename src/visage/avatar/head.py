@@ -31,7 +31,7 @@ the fit from CoarseNet's numbers changes nothing beyond chance."""
 
 LIKELY = 0.8
 """Root mean square of a likely head's identity, in standard deviations. People have 1; a mean of
-two estimates that lean to the mean head has 0.5 to 0.7 on validation people."""
+two estimates that lean to the mean head has 0.5 to 0.6 on validation people."""
 
 
 def coarse_share(fit: Tensor, coarse: Tensor) -> float:
