@@ -1,7 +1,7 @@
 """The reader's journeys: every explorer of every page, found and used as a reader would.
 
 Each control is moved by mouse on a desk in the light; by finger on a telephone in the dark and by
-the keyboard alone, two of each choice are. What is moved must change what is shown. `walker.py`
+the keyboard alone, two of each group are. What is moved must change what is shown. `walker.py`
 knows how, and its list of excuses names the controls that need not, with reasons.
 """
 

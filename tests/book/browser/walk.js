@@ -134,6 +134,17 @@
     }
   }
 
+  // A place in the window where a mark can be hit, for neighbours may lie over its middle; null if there is none.
+  function pointOn(element) {
+    const box = element.getBoundingClientRect();
+    const shares = [0.5, 0.3, 0.7, 0.15, 0.85];
+    for (const u of shares) for (const v of shares) {
+      const [x, y] = [box.left + u * box.width, box.top + v * box.height];
+      if (element.contains(document.elementFromPoint(x, y))) return [x, y];
+    }
+    return null;
+  }
+
   // How an element, and what may stand for it, is drawn: it must differ while it has the focus.
   function look(element) {
     const others = [element, element.nextElementSibling, element.closest("label"), ...(element instanceof SVGElement ? element.querySelectorAll("*") : [])];
@@ -172,5 +183,5 @@
   const lookOf = (root, id) => { const element = root.querySelector(`[data-walk="${id}"]`); return element && look(element); };
   const wanted = (root) => controls(root).filter(({ disabled, kind }) => !disabled && kind !== "mark").map(({ id, kind, name }) => ({ name: `${kind} “${name}”`, as: reachedAs(root.querySelector(`[data-walk="${id}"]`)) }));
 
-  window.walk = { fingerprint, rest, changed, controls, stir, fence, focused, lookOf, wanted };
+  window.walk = { fingerprint, rest, changed, controls, stir, pointOn, fence, focused, lookOf, wanted };
 })();

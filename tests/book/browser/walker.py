@@ -147,6 +147,8 @@ class Hand:
             return [lambda e, share=share: _fill(e, share) for share in (0.8, 0.3)]
         if control.kind == "file":
             return [lambda e: e.set_input_files(self.files[0])]
+        if control.kind == "mark":
+            return [self._hit]
         if control.kind == "keys":
             return []  # for the keyboard alone
         return [lambda e: self._press(e)]
@@ -157,6 +159,13 @@ class Hand:
         place = {"x": x * box["width"], "y": box["height"] / 2}
         press = element.tap if self.touch else element.click
         press(position=place, timeout=8_000)
+
+    def _hit(self, element: ElementHandle) -> None:
+        element.scroll_into_view_if_needed(timeout=5_000)
+        place = element.evaluate("e => walk.pointOn(e)")
+        if place is None:
+            raise PlaywrightError("something else lies over all of it")
+        (self.page.touchscreen.tap if self.touch else self.page.mouse.click)(*place)
 
     def _drag(self, element: ElementHandle, x: float, y: float, to_x: float, to_y: float) -> None:
         element.scroll_into_view_if_needed(timeout=5_000)
@@ -240,7 +249,7 @@ def walk_through(root: ElementHandle, hand: Hand | Keys, *, thrifty: bool = Fals
     Args:
         root: the explorer's root, after `wake`.
         hand: what moves the controls.
-        thrifty: of the pictures or buttons of one choice move two, and wait less before each.
+        thrifty: of the pictures, buttons or sliders of a group move two, and wait less before each.
 
     Returns:
         What was met. A control that never changed anything is a fault, and so is one that was
@@ -335,8 +344,8 @@ class _Walker:
         return deaf
 
     def _spared(self, control: Control) -> bool:
-        """Whether enough controls of this one's choice were moved."""
-        several = control.kind in ("radio", "button") and control.group
+        """Whether enough controls of this one’s group were moved."""
+        several = control.kind in ("radio", "button", "range") and control.group
         return bool(self.thrifty and several and self.shares[control.kind, control.group] >= 2)
 
     def _answers_somewhere(self, control: Control) -> bool:
