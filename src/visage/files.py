@@ -7,9 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import DTypeLike
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import DTypeLike
 
 
 @contextmanager
@@ -56,11 +58,14 @@ def opened_array(path: str | Path, dtype: DTypeLike, shape: tuple[int, ...]) -> 
     Raises:
         ValueError: the file holds rows of another shape or type.
 
+    >>> import numpy as np
     >>> folder = Path(tempfile.mkdtemp())
     >>> opened_array(folder / "done.npy", np.bool_, (2,))[1] = True
     >>> opened_array(folder / "done.npy", np.bool_, (3,)).tolist()
     [False, True, False]
     """
+    import numpy as np  # the command line reads this module before anything heavy
+
     path = Path(path)
     old = np.lib.format.open_memmap(path, mode="r+") if path.exists() else None
     if old is not None and (old.shape[1:] != tuple(shape[1:]) or old.dtype != np.dtype(dtype)):
