@@ -107,6 +107,17 @@ DEAD_SLIDER = (
     };""",
 )
 DEAD_BUTTON = ('<button type="button" onclick="this.title = \'pressed\'">Press</button>', "")
+DEAD_ON_A_TAB = (
+    """<div role="tablist"><button role="tab" id="one">One</button>
+    <button role="tab" id="two">Two</button></div>
+    <div><label>Hidden <input type="range" max="9" data-key="hidden"></label></div>
+    <div hidden><button type="button" onclick="said.textContent += 1">Well</button></div>""",
+    """const panels = document.querySelectorAll(".vx > div:not([role])");
+    for (const [i, id] of ["one", "two"].entries()) document.getElementById(id).onclick = () => {
+      panels.forEach((panel, k) => { panel.hidden = k !== i; });
+      said.textContent = id;
+    };""",
+)
 NEVER_ENABLED = ('<button type="button" disabled>Not yet</button>', "")
 COVERED = (
     '<div style="position: relative"><button type="button" onclick="said.textContent += 1">Under'
@@ -167,6 +178,7 @@ def walked(browser, server, hand):
         pytest.param(("", ""), None, id="all-well"),
         pytest.param(DEAD_SLIDER, "dead “Dead” changes nothing", id="dead-slider"),
         pytest.param(DEAD_BUTTON, "“Press” changes nothing", id="dead-button"),
+        pytest.param(DEAD_ON_A_TAB, "hidden “Hidden” changes nothing", id="dead-on-a-tab"),
         pytest.param(NEVER_ENABLED, "“Not yet” is never enabled", id="never-enabled"),
         pytest.param(COVERED, "“Under” cannot be moved", id="covered"),
         pytest.param(BROKEN_FILE, "takes a broken file without a word", id="broken-file"),

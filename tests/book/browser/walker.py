@@ -87,6 +87,7 @@ class Excuse:
 
 EXCUSES = (
     Excuse(".vx", r"^\w+ Dragging moves", "says what a drag will move; the drag is tested"),
+    Excuse(".vx-face-explorer", r"^select Any of the 52", "says what the slider beside it moves"),
     Excuse(".vx-judge", r"^\w+ Brush", "says how the next stroke will paint"),
     Excuse(".vx-quiz", r"^(radio|checkbox)", "an answer is judged when Check is pressed"),
 )
@@ -302,17 +303,14 @@ class _Walker:
         self.thrifty = thrifty
         self.calm = 120 if thrifty else 300  # ms without a change; explorers settle in 250
         self.done: set[str] = set()
+        self.answered: set[str] = set()
         self.shares: Counter[tuple[str, str]] = Counter()  # of a choice, how many were moved
         self.found = Walk()
 
     def walk(self) -> Walk:
         deaf = self._round()
         for _ in range(2):  # what did not answer may have waited for what was moved after it
-            if deaf:
-                self.done -= set(deaf)
-                self.shares -= Counter((c.kind, c.group) for c in deaf.values())
-                self._stir()
-                deaf = self._round()
+            deaf = self._again(deaf) if deaf else {}
         deaf = {
             sign: control for sign, control in deaf.items() if not self._answers_somewhere(control)
         }
@@ -324,6 +322,17 @@ class _Walker:
         ]
         self.found.faults += [f"{c} is never enabled" for c in never if not self._excuse(c)]
         return self.found
+
+    def _again(self, deaf: dict[str, Control]) -> dict[str, Control]:
+        """Try controls once more, on every tab and with the sliders moved; returns the deaf."""
+        self.done -= set(deaf)
+        self.shares -= Counter((c.kind, c.group) for c in deaf.values())
+        for tab in (None, *(c for c in self._controls() if c.kind == "tab")):
+            if tab and self._now(tab):
+                self._move(self._now(tab), 0)
+            self._stir()
+            self._round()
+        return {sign: control for sign, control in deaf.items() if sign not in self.answered}
 
     def _round(self) -> dict[str, Control]:
         """Move what was not moved yet; returns the controls that nothing answered."""
@@ -339,6 +348,7 @@ class _Walker:
                 self.found.excused.append(str(control))
             elif self._move(control):
                 self.found.moved.append(str(control))
+                self.answered.add(control.sign)
             else:
                 deaf[control.sign] = control
         return deaf
