@@ -394,6 +394,8 @@ class _Walker:
         return min(waiting, key=lambda c: (ORDER.index(c.kind), c.chosen), default=None)
 
     def _move(self, control: Control, patience: int | None = None) -> bool:
+        if control.chosen and control.kind in ("radio", "button"):
+            self._choose_another(control)
         element = self.root.query_selector(f'[data-walk="{control.id}"]')
         patience = SOON if patience is None else patience
         before = self._rest(element) if patience else 0
@@ -413,6 +415,16 @@ class _Walker:
                     self._refuse(control, element)
                 return True
         return patience > 0 and self._answers_in_sight(element, before, patience)
+
+    def _choose_another(self, control: Control) -> None:
+        """What is chosen already changes nothing when it is chosen again."""
+        for other in self._controls():
+            same = (other.kind, other.group) == (control.kind, control.group)
+            if same and not other.chosen and not other.disabled and self.hand.ways(other):
+                element = self.root.query_selector(f'[data-walk="{other.id}"]')
+                with suppress(PlaywrightError):
+                    self.hand.ways(other)[0](element)
+                return
 
     def _answers_in_sight(self, element: ElementHandle, before: int, patience: int) -> bool:
         """Scroll back to the picture, as on a telephone: some are drawn only while they show."""
