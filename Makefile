@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED := 1
 
 RUN := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help environment book test check-site lint format serve zip measure reproduce clean
+.PHONY: help environment book test check-site journeys lint format serve zip measure reproduce clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ test: environment ## the whole suite, chapters included (ARGS="-k landmarks" for
 
 check-site: environment ## open every built page in chromium: errors, outside requests, layout
 	@VISAGE_SITE=_build/html $(RUN) -m pytest -n $(JOBS) tests/book/browser $(ARGS)
+
+journeys: environment ## walk through every explorer, and let axe-core judge every page (half an hour)
+	@VISAGE_JOURNEYS=1 VISAGE_SITE=_build/html $(RUN) -m pytest -n $(JOBS) \
+		tests/book/browser/test_journeys.py tests/book/browser/test_pages.py $(ARGS)
 
 lint: environment ## ruff, check and format
 	@$(RUN) -m ruff check .

@@ -7,6 +7,8 @@ knows how, and its list of excuses names the controls that need not, with reason
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.book.browser import walker
@@ -14,6 +16,11 @@ from tools.browser import visit as visiting
 from tools.serve import served
 
 SCHEMES = {False: "light", True: "dark"}
+
+
+asked = pytest.mark.skipif(
+    not os.environ.get("VISAGE_JOURNEYS"), reason="the walk over all pages is `make journeys`"
+)
 
 
 @pytest.fixture
@@ -37,6 +44,7 @@ def well(visit):
     assert not visit.failed
 
 
+@asked
 @pytest.mark.parametrize(
     ("width", "dark"), [(1280, False), (390, True)], ids=["desktop-light", "phone-dark"]
 )
@@ -55,6 +63,7 @@ def test_every_control_answers(explorers, explorer_page, width, dark, files, scr
         well(visit)
 
 
+@asked
 def test_the_keyboard_is_enough(explorers, explorer_page):
     with explorers(explorer_page, dark=True) as visit:
         faults = []
@@ -66,6 +75,7 @@ def test_the_keyboard_is_enough(explorers, explorer_page):
         well(visit)
 
 
+@asked
 def test_the_switch_of_the_theme_reaches_the_explorers(explorers, explorer_page):
     with explorers(explorer_page) as visit:
         (first, *_) = walker.find_explorers(visit.page)

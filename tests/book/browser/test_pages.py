@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
@@ -65,7 +66,9 @@ FAINT_TEXT = """() => {
 
 def test_a_page_is_well(page_look, open_page, screenshots):
     page_name, width, dark = page_look
-    judged = width == 1280 or len(page_looks(page_name)) == 2  # once in the light, once in the dark
+    # Once in the light, once in the dark, by `make journeys`: it takes as long as all else here.
+    judged = width == 1280 or len(page_looks(page_name)) == 2
+    judged = judged and bool(os.environ.get("VISAGE_JOURNEYS"))
     with open_page(page_name, width=width, dark=dark) as visit:
         visit.scroll_through()
         for explorer in find_explorers(visit.page) if judged else ():
