@@ -151,7 +151,6 @@ RECIPES = {
         coarse_recipe(
             "coarse_net_single",
             "in a single pass, without feedback",
-            replace(TRAINING, steps=8000),
             data=CoarseData(feedback=False),
             own=0.0,
         ),
