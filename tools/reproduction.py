@@ -90,7 +90,8 @@ def _summary(ledger: Ledger) -> str:
     ]
     cells = "".join(f"<div><dd>{number}</dd><dt>{what}</dt></div>" for number, what in counts)
     tiles = "".join(
-        f'<h3><a href="reproduction/{manifest.part}.html">{escape(manifest.name)}</a></h3>'
+        f'<h2 class="rep-paper"><a href="reproduction/{manifest.part}.html">'
+        f"{escape(manifest.name)}</a></h2>"
         + _tiles(ledger, manifest, f"reproduction/{manifest.part}.html", "")
         for manifest in manifests
     )
