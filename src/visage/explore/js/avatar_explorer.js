@@ -3,6 +3,7 @@ import { html } from "./plots.js";
 import { faceSlider, choice } from "./face_controls.js";
 import { staticRoot, kernel, whenVisible } from "./runtime.js";
 import { unpackFace, rotationMatrix } from "./face_model.js";
+import { makeSwing } from "./swing.js";
 import { avatarHeads, makeAvatarView, SHOWS } from "./avatar_view.js";
 import { portraits } from "./inversion_controls.js";
 
@@ -53,15 +54,15 @@ function render({ model, el }) {
         html("p", { class: "vx-small" }, "Or drag the head. What lies behind it, hair above all, nobody has seen."))),
     status);
 
-  let [view, camera, frame, last, visible] = [null, null, 0, 0, true];
+  let [view, camera, gone] = [null, null, false];
 
   function change(some) {
     Object.assign(state, some);
-    if (state.spinning) phase = Math.asin(Math.max(-1, Math.min(1, state.yaw / SWING))) / (2 * Math.PI);
+    if (state.spinning) swing.from(state.yaw);
     model.set("values", { ...state });
     model.save_changes?.();
     showAll();
-    refresh();
+    swing.refresh();
   }
 
   function showAll() {
@@ -74,19 +75,10 @@ function render({ model, el }) {
     said.textContent = SAYS[state.show];
   }
 
-  let phase = 0;
-  const refresh = () => { if (view && visible) frame ||= requestAnimationFrame(tick); };
-  function tick(now) {
-    frame = 0;
-    if (state.spinning) {
-      phase += Math.min(0.1, (now - (last || now)) / 1000) / SECONDS;
-      state.yaw = SWING * Math.sin(2 * Math.PI * phase);
-      yaw.show(Number(state.yaw.toFixed(1)));
-    }
-    last = state.spinning ? now : 0;
-    draw();
-    if (state.spinning) refresh();
-  }
+  const swing = makeSwing(stage, {
+    to: SWING, seconds: SECONDS, draw, ready: () => view, swings: () => state.spinning,
+    turn: (angle) => { state.yaw = angle; yaw.show(Number(angle.toFixed(1))); },
+  });
 
   function draw() {
     const side = Math.max(1, Math.min(1200, Math.round(stage.clientWidth * (window.devicePixelRatio || 1))));
@@ -110,9 +102,6 @@ function render({ model, el }) {
   });
 
   showAll();
-  let gone = false;
-  const watch = new IntersectionObserver((entries) => { visible = entries.at(-1).isIntersecting; last = 0; refresh(); });
-  const resize = new ResizeObserver(refresh);
   whenVisible(el, async () => {
     try {
       status.textContent = "Loading the heads…";
@@ -123,17 +112,15 @@ function render({ model, el }) {
       view = makeAvatarView(canvas, avatarHeads(file), file.arrays.triangles, harmonics);
       stage.classList.add("vx-live");
       status.textContent = "";
-      watch.observe(stage);
-      resize.observe(stage);
       draw();
       el.dataset.ready = "true";
-      refresh();
+      swing.refresh();
     } catch (error) {
       status.textContent = `${error.message} The picture shows what the library draws.`;
       status.classList.add("vx-wrong");
     }
   });
-  return () => { gone = true; cancelAnimationFrame(frame); watch.disconnect(); resize.disconnect(); view?.dispose(); };
+  return () => { gone = true; swing.stop(); view?.dispose(); };
 }
 
 export default { render };

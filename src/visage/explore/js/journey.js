@@ -6,6 +6,7 @@ import { whenVisible, staticRoot } from "./runtime.js";
 import { unpackFace } from "./face_model.js";
 import { lampDirection, turnMatrix } from "./relief_surface.js";
 import { pictureOf } from "./texture_tiles.js";
+import { makeSwing, turnByHand } from "./swing.js";
 import { makeHeadView } from "./textured_head_view.js";
 import { journeyHeads, errorGradient, skinPicture, carved, pointsOf, paintHeads } from "./journey_head.js";
 import { JOURNEY_STAGES, LOOK_WORDS_OF_HEADS } from "./journey_stages.js";
@@ -107,7 +108,7 @@ function render({ model, el }) {
       html("div", { class: "vx-stack" }, title, words, verdict, controls)),
     status);
 
-  let [view, heads, triangles, sheetOfSteps, frame, last, phase, seen, gone] = [null, null, null, null, 0, 0, 0, true, false];
+  let [view, heads, triangles, sheetOfSteps, gone] = [null, null, null, null, false];
   const painted = new Map(); // points, where there is no card
 
   function turnedCanvas() {
@@ -118,11 +119,11 @@ function render({ model, el }) {
     Object.assign(state, some);
     for (const [key, limit] of Object.entries(TURN_LIMITS)) state[key] = Math.max(-limit, Math.min(limit, state[key]));
     state.split = Math.max(0, Math.min(1, state.split));
-    if (some.spinning) phase = Math.asin(Math.max(-1, Math.min(1, state.yaw / SWAY.to))) / (2 * Math.PI);
+    if (some.spinning) swing.from(state.yaw);
     model.set("values", { ...state });
     model.save_changes?.();
     show();
-    refresh();
+    swing.refresh();
   }
 
   function walk(by) {
@@ -198,19 +199,10 @@ function render({ model, el }) {
 
   const mark = () => { if (heads) el.dataset.shown = [state.person, state.stage, state.look, withTruth(), withError(), state.split.toFixed(2)].join(" "); };
 
-  const refresh = () => { if (heads && seen && state.stage === "front") frame ||= requestAnimationFrame(tick); };
-  function tick(now) {
-    frame = 0;
-    if (gone) return;
-    if (state.spinning && view) {
-      phase += Math.min(0.1, (now - (last || now)) / 1000) / SWAY.seconds;
-      state.yaw = SWAY.to * Math.sin(2 * Math.PI * phase);
-      sliders.yaw.show(Number(state.yaw.toFixed(1)));
-    }
-    last = state.spinning ? now : 0;
-    draw();
-    if (state.spinning && view) refresh();
-  }
+  const swing = makeSwing(output, {
+    ...SWAY, draw, ready: () => heads && state.stage === "front", swings: () => state.spinning && view,
+    turn: (yaw) => { state.yaw = yaw; sliders.yaw.show(Number(yaw.toFixed(1))); },
+  });
 
   // What stands at each side of the line: { head, kind (its name among the person's heads), part, paint, relief }.
   function layers() {
@@ -263,27 +255,12 @@ function render({ model, el }) {
   }
 
   function listen() {
-    let from = null;
-    canvas.addEventListener("pointerdown", (event) => {
-      event.preventDefault();
-      canvas.focus({ preventScroll: true });
-      canvas.setPointerCapture?.(event.pointerId);
-      const box = canvas.getBoundingClientRect();
-      from = { x: event.clientX, y: event.clientY, line: withTruth() && Math.abs((event.clientX - box.left) / box.width - state.split) < 0.03, yaw: state.yaw, nod: state.nod };
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      if (!from) return;
-      const box = canvas.getBoundingClientRect();
-      if (from.line) change({ split: (event.clientX - box.left) / box.width });
-      else change({ yaw: from.yaw + (150 * (event.clientX - from.x)) / box.width, nod: from.nod + (100 * (event.clientY - from.y)) / box.width, spinning: false });
-    });
-    for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => { from = null; });
-    canvas.addEventListener("keydown", (event) => {
-      const by = { ArrowLeft: [-5, 0], ArrowRight: [5, 0], ArrowUp: [0, -5], ArrowDown: [0, 5] }[event.key];
-      if (!by) return;
-      event.preventDefault();
-      if (event.shiftKey) change({ split: state.split + by[0] / 100 });
-      else change({ yaw: state.yaw + by[0], nod: state.nod + by[1], spinning: false });
+    turnByHand(canvas, {
+      state,
+      turn: (angles) => change({ ...angles, spinning: false }),
+      holds: (at) => withTruth() && Math.abs(at.x - state.split) < 0.03 && "line",
+      drag: (_line, at) => change({ split: at.x }),
+      shifted: (right) => change({ split: state.split + right / 100 }),
     });
   }
 
@@ -305,7 +282,7 @@ function render({ model, el }) {
     listen();
     draw();
     el.dataset.ready = "true";
-    refresh();
+    swing.refresh();
   }
 
   function cardView(all) {
@@ -322,12 +299,8 @@ function render({ model, el }) {
   }
 
   show();
-  const watch = new IntersectionObserver((entries) => { seen = entries.at(-1).isIntersecting; last = 0; refresh(); });
-  const resize = new ResizeObserver(refresh);
-  watch.observe(output);
-  resize.observe(output);
   whenVisible(el, () => load().catch((wrong) => { status.textContent = wrong.message; status.classList.add("vx-wrong"); }));
-  return () => { gone = true; cancelAnimationFrame(frame); watch.disconnect(); resize.disconnect(); view?.dispose(); };
+  return () => { gone = true; swing.stop(); view?.dispose(); };
 }
 
 const KINDS = ["clay", "skin", "trueClay", "trueSkin"];

@@ -6,6 +6,7 @@ import { pictureOf } from "./texture_tiles.js";
 import { lampDirection, turnMatrix, unpackSurfaces, surfacePoints, surfaceNormals, surfaceTriangles } from "./relief_surface.js";
 import { makeSurfaceView } from "./surface_view.js";
 import { paintSurface } from "./surface_shading.js";
+import { makeSwing, turnByHand } from "./swing.js";
 import { makeHeadView } from "./textured_head_view.js";
 import { landingHead } from "./landing_head.js";
 
@@ -93,18 +94,18 @@ function render({ model, el }) {
   el.classList.add("vx", "vx-skin", "vx-landing");
   el.replaceChildren(tabs, panel, status);
 
-  let [view, relief, grid, drawnBy, frame, last, phase, visible, gone] = [null, null, null, "still", 0, 0, 0, true, false];
+  let [view, relief, grid, drawnBy, gone] = [null, null, null, "still", false];
   const solid = () => ["shape", "skin", "avatar"].includes(state.stage);
 
   function change(some) {
     Object.assign(state, some);
     for (const [key, limit] of Object.entries(LANDING_LIMITS)) state[key] = Math.max(-limit, Math.min(limit, state[key]));
     state.split = Math.max(0, Math.min(1, state.split));
-    if (some.spinning) phase = Math.asin(Math.max(-1, Math.min(1, state.yaw / LANDING_SWING.to))) / (2 * Math.PI);
+    if (some.spinning) swing.from(state.yaw);
     model.set("values", { ...state });
     model.save_changes?.();
     showAll();
-    refresh();
+    swing.refresh();
   }
 
   function showAll() {
@@ -158,21 +159,6 @@ function render({ model, el }) {
     return bars.length ? [about, ...bars] : [];
   }
 
-  const refresh = () => { if (visible) frame ||= requestAnimationFrame(tick); };
-  function tick(now) {
-    frame = 0;
-    if (gone) return;
-    const turning = state.spinning && solid() && (view || relief);
-    if (turning) {
-      phase += Math.min(0.1, (now - (last || now)) / 1000) / LANDING_SWING.seconds;
-      state.yaw = LANDING_SWING.to * Math.sin(2 * Math.PI * phase);
-      sliders.yaw.show(Number(state.yaw.toFixed(1)));
-    }
-    last = turning ? now : 0;
-    draw();
-    if (turning) refresh();
-  }
-
   function draw() {
     const towards = lampDirection(state.lampRight, state.lampUp);
     const turn = turnMatrix(state.yaw, state.nod);
@@ -192,36 +178,19 @@ function render({ model, el }) {
     el.dataset.shown = `${state.stage} ${state.yaw.toFixed(1)} ${state.lampRight.toFixed(0)}`;
   }
 
-  let from = null;
-  const near = (event, x, y) => {
-    const box = stage.getBoundingClientRect();
-    return Math.hypot(event.clientX - box.left - (x / 100) * box.width, event.clientY - box.top - (y / 100) * box.height) < 26;
-  };
-  grip.addEventListener("pointerdown", (event) => {
-    event.preventDefault();
-    grip.focus({ preventScroll: true });
-    grip.setPointerCapture?.(event.pointerId);
-    const box = stage.getBoundingClientRect();
-    const held = near(event, parseFloat(lamp.style.left), parseFloat(lamp.style.top)) ? "lamp"
-      : state.stage === "skin" && Math.abs((event.clientX - box.left) / box.width - state.split) < 0.04 ? "line" : "head";
-    from = { x: event.clientX, y: event.clientY, held, ...state };
+  const swing = makeSwing(stage, {
+    ...LANDING_SWING, draw, ready: () => true, swings: () => state.spinning && solid() && (view || relief),
+    turn: (yaw) => { state.yaw = yaw; sliders.yaw.show(Number(yaw.toFixed(1))); },
   });
-  grip.addEventListener("pointermove", (event) => {
-    if (!from) return;
-    const { left, top, width } = stage.getBoundingClientRect();
-    const [dx, dy] = [(event.clientX - from.x) / width, (event.clientY - from.y) / width];
-    if (from.held === "line") return change({ split: (event.clientX - left) / width });
-    if (from.held === "head") return change({ yaw: from.yaw + 130 * dx, nod: from.nod + 90 * dy, spinning: false });
-    const [u, v] = [(2 * (event.clientX - left)) / width - 1, 1 - (2 * (event.clientY - top)) / width];
-    change({ lampRight: (u / 0.9) * LANDING_LIMITS.lampRight, lampUp: (v / 0.9) * LANDING_LIMITS.lampUp });
-  });
-  for (const kind of ["pointerup", "pointercancel"]) grip.addEventListener(kind, () => { from = null; });
-  grip.addEventListener("keydown", (event) => {
-    const by = { ArrowLeft: [-5, 0], ArrowRight: [5, 0], ArrowUp: [0, -5], ArrowDown: [0, 5] }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    if (event.shiftKey) change({ lampRight: state.lampRight + by[0], lampUp: state.lampUp - by[1] });
-    else change({ yaw: state.yaw + by[0], nod: state.nod + by[1], spinning: false });
+  const near = (at, left, top) => Math.hypot((at.x - left) * at.width, (at.y - top) * at.height) < 26;
+  turnByHand(grip, {
+    state,
+    across: 130,
+    along: 90,
+    turn: (angles) => change({ ...angles, spinning: false }),
+    holds: (at) => (near(at, parseFloat(lamp.style.left) / 100, parseFloat(lamp.style.top) / 100) ? "lamp" : state.stage === "skin" && Math.abs(at.x - state.split) < 0.04 && "line"),
+    drag: (held, { x, y }) => change(held === "line" ? { split: x } : { lampRight: ((2 * x - 1) / 0.9) * LANDING_LIMITS.lampRight, lampUp: ((1 - 2 * y) / 0.9) * LANDING_LIMITS.lampUp }),
+    shifted: (right, down) => change({ lampRight: state.lampRight + right, lampUp: state.lampUp - down }),
   });
 
   async function load() {
@@ -245,20 +214,16 @@ function render({ model, el }) {
     drawnBy = view ? "webgl" : "still";
     el.dataset.drawnBy = drawnBy;
     if (!view) status.textContent = "This browser offers no WebGL 2: the head stands still.";
-    if (state.spinning) phase = Math.asin(Math.max(-1, Math.min(1, state.yaw / LANDING_SWING.to))) / (2 * Math.PI);
+    if (state.spinning) swing.from(state.yaw);
     showAll();
     draw();
     el.dataset.ready = "true";
-    refresh();
+    swing.refresh();
   }
 
   showAll();
-  const watch = new IntersectionObserver((entries) => { visible = entries.at(-1).isIntersecting; last = 0; refresh(); });
-  const resize = new ResizeObserver(refresh);
-  watch.observe(stage);
-  resize.observe(stage);
   load().catch((error) => { status.textContent = error.message; status.classList.add("vx-wrong"); });
-  return () => { gone = true; cancelAnimationFrame(frame); watch.disconnect(); resize.disconnect(); view?.dispose(); relief?.dispose(); };
+  return () => { gone = true; swing.stop(); view?.dispose(); relief?.dispose(); };
 }
 
 export default { render };

@@ -7,6 +7,7 @@ import { unpackFace } from "./face_model.js";
 import { headArrays, packedTiles, partOf } from "./head_arrays.js";
 import { lampDirection, turnMatrix } from "./relief_surface.js";
 import { pictureOf, tileOf, colourOf } from "./texture_tiles.js";
+import { makeSwing, turnByHand } from "./swing.js";
 import { makeHeadView, TEXTURES } from "./textured_head_view.js";
 
 const TEXTURE_NAMES = { low: "low-frequency albedo", made: "inferred", seen: "what was seen", truth: "the truth" };
@@ -59,17 +60,17 @@ function render({ model, el }) {
         group("Head", sliders.yaw.root, sliders.nod.root), group("Light", sliders.lampRight.root, sliders.lampUp.root, sliders.bump.root))),
     status);
 
-  let [view, frame, last, phase, visible, gone] = [null, 0, 0, 0, true, false];
+  let [view, gone] = [null, false];
 
   function change(some) {
     Object.assign(state, some);
     for (const [key, limit] of Object.entries(HEAD_LIMITS)) state[key] = Math.max(-limit, Math.min(limit, state[key]));
     state.split = Math.max(0, Math.min(1, state.split));
-    if (some.spinning) phase = Math.asin(Math.max(-1, Math.min(1, state.yaw / SWING_TO))) / (2 * Math.PI);
+    if (some.spinning) swing.from(state.yaw);
     model.set("values", { ...state });
     model.save_changes?.();
     showAll();
-    refresh();
+    swing.refresh();
   }
 
   function showAll() {
@@ -89,20 +90,6 @@ function render({ model, el }) {
     said.textContent = `${told.people[state.person].name}. ${WORDS_ON[state.right]}`;
   }
 
-  const refresh = () => { if (view && visible) frame ||= requestAnimationFrame(tick); };
-  function tick(now) {
-    frame = 0;
-    if (gone) return;
-    if (state.spinning) {
-      phase += Math.min(0.1, (now - (last || now)) / 1000) / SWING_SECONDS;
-      state.yaw = SWING_TO * Math.sin(2 * Math.PI * phase);
-      sliders.yaw.show(Number(state.yaw.toFixed(1)));
-    }
-    last = state.spinning ? now : 0;
-    draw();
-    if (state.spinning) refresh();
-  }
-
   function draw() {
     const side = Math.max(1, Math.min(1200, Math.round(stage.clientWidth * (window.devicePixelRatio || 1))));
     if (canvas.width !== side) canvas.width = canvas.height = side;
@@ -111,27 +98,16 @@ function render({ model, el }) {
     el.dataset.shown = `${state.person} ${state.left} ${state.right} ${state.split.toFixed(2)}`;
   }
 
-  let from = null;
-  canvas.addEventListener("pointerdown", (event) => {
-    event.preventDefault();
-    canvas.focus({ preventScroll: true });
-    canvas.setPointerCapture?.(event.pointerId);
-    const box = canvas.getBoundingClientRect();
-    from = { x: event.clientX, y: event.clientY, line: Math.abs((event.clientX - box.left) / box.width - state.split) < 0.03, ...state };
+  const swing = makeSwing(stage, {
+    to: SWING_TO, seconds: SWING_SECONDS, draw, ready: () => view, swings: () => state.spinning,
+    turn: (yaw) => { state.yaw = yaw; sliders.yaw.show(Number(yaw.toFixed(1))); },
   });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!from) return;
-    const box = canvas.getBoundingClientRect();
-    if (from.line) change({ split: (event.clientX - box.left) / box.width });
-    else change({ yaw: from.yaw + (150 * (event.clientX - from.x)) / box.width, nod: from.nod + (100 * (event.clientY - from.y)) / box.width, spinning: false });
-  });
-  for (const kind of ["pointerup", "pointercancel"]) canvas.addEventListener(kind, () => { from = null; });
-  canvas.addEventListener("keydown", (event) => {
-    const by = { ArrowLeft: [-5, 0], ArrowRight: [5, 0], ArrowUp: [0, -5], ArrowDown: [0, 5] }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    if (event.shiftKey) change({ split: state.split + by[0] / 100 });
-    else change({ yaw: state.yaw + by[0], nod: state.nod + by[1], spinning: false });
+  turnByHand(canvas, {
+    state,
+    turn: (angles) => change({ ...angles, spinning: false }),
+    holds: (at) => Math.abs(at.x - state.split) < 0.03 && "line",
+    drag: (_line, at) => change({ split: at.x }),
+    shifted: (right) => change({ split: state.split + right / 100 }),
   });
 
   async function load() {
@@ -151,16 +127,12 @@ function render({ model, el }) {
     if (!view) throw new Error("This browser offers no WebGL 2, which the head needs; the photograph and the other pages need none.");
     draw();
     el.dataset.ready = "true";
-    refresh();
+    swing.refresh();
   }
 
   showAll();
-  const watch = new IntersectionObserver((entries) => { visible = entries.at(-1).isIntersecting; last = 0; refresh(); });
-  const resize = new ResizeObserver(refresh);
-  watch.observe(stage);
-  resize.observe(stage);
   whenVisible(el, () => load().catch((error) => { status.textContent = error.message; status.classList.add("vx-wrong"); }));
-  return () => { gone = true; cancelAnimationFrame(frame); watch.disconnect(); resize.disconnect(); view?.dispose(); };
+  return () => { gone = true; swing.stop(); view?.dispose(); };
 }
 
 export default { render };
