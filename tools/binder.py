@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pooch
@@ -23,12 +22,11 @@ from tools.colab import installed, make_venv, pip_install
 from tools.published import (
     Outcome,
     add_kernel,
-    outcome_rows,
+    conclude,
     outer_environment,
     publish_branch,
     run_published,
 )
-from visage.ledger import Result, current_revision, describe_device, record
 
 # What repo2docker puts into every image before it looks at the repository.
 SERVED = ("jupyterlab==4.*", "notebook==7.*", "ipywidgets==8.*", "jupyterhub==5.*")
@@ -191,30 +189,15 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", help="chapters; all of them, and recorded, by default")
     options = parser.parse_args()
-    start = time.perf_counter()
-    try:
+
+    def run():
         outcomes, versions = run_as_binder(
             Book(), options.folder.absolute(), options.python, options.names, options.plain_torch
         )
-    except BookError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if not options.names:
-        result = Result(
-            id="book/binder",
-            paper=None,
-            claim="Every chapter runs from its Binder button, with the pinned packages.",
-            protocol=protocol(versions, options.plain_torch),
-            profile="fast",
-            seed=0,
-            device=f"{describe_device()}, {os.cpu_count()} cores",
-            seconds=round(time.perf_counter() - start, 1),
-            revision=current_revision(),
-            figure=None,
-            rows=outcome_rows(outcomes),
-        )
-        print(record(result))
-    return any(outcome.error for outcome in outcomes)
+        return outcomes, protocol(versions, options.plain_torch)
+
+    claim = "Every chapter runs from its Binder button, with the pinned packages."
+    return conclude(run, "book/binder", claim, recorded=not options.names)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pooch
@@ -25,12 +24,11 @@ from tools.book import PUBLISHED_BRANCH, Book, BookError
 from tools.published import (
     Outcome,
     add_kernel,
-    outcome_rows,
+    conclude,
     outer_environment,
     publish_branch,
     run_published,
 )
-from visage.ledger import Result, current_revision, describe_device, record
 
 PYTHON = "3.12"
 CONTENT = Path("/content")
@@ -228,30 +226,15 @@ def main() -> int:
     parser.add_argument("--python", default=f"python{PYTHON}", help="an interpreter, to start with")
     parser.add_argument("names", nargs="*", help="chapters; all of them, and recorded, by default")
     options = parser.parse_args()
-    start = time.perf_counter()
-    try:
+
+    def run():
         outcomes, versions = run_as_colab(
             Book(), options.folder.absolute(), options.python, options.names
         )
-    except BookError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if not options.names:
-        result = Result(
-            id="book/colab",
-            paper=None,
-            claim="Every chapter runs from its Colab button, with the packages that Colab has.",
-            protocol=protocol(versions),
-            profile="fast",
-            seed=0,
-            device=f"{describe_device()}, {os.cpu_count()} cores",
-            seconds=round(time.perf_counter() - start, 1),
-            revision=current_revision(),
-            figure=None,
-            rows=outcome_rows(outcomes),
-        )
-        print(record(result))
-    return any(outcome.error for outcome in outcomes)
+        return outcomes, protocol(versions)
+
+    claim = "Every chapter runs from its Colab button, with the packages that Colab has."
+    return conclude(run, "book/colab", claim, recorded=not options.names)
 
 
 if __name__ == "__main__":

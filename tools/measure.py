@@ -6,7 +6,6 @@ packages are installed.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,8 @@ from tools.book import REPOSITORY, Book
 from tools.browser import open_browser, page_names, visit
 from tools.exercises import exercises
 from tools.serve import served
-from visage.ledger import Result, Row, current_revision, describe_device, record
+from visage.ledger import Row, record
+from visage.measured import measured_result
 
 PROTOCOL = (
     "In a working copy with its packages installed and nothing built: `make test` (all tests, "
@@ -101,18 +101,15 @@ def main() -> int:
     unchanged = timed("make", "book")
     seen = read_all_pages(book.html)
     asked = exercises(book)
-    result = Result(
-        id="book/build",
-        paper=None,
-        claim="The book is built and tested with two commands; its explorers answer, its exercises "
+    result = measured_result(
+        "book/build",
+        "The book is built and tested with two commands; its explorers answer, its exercises "
         "are tested, and its pages ask no other host.",
-        protocol=PROTOCOL,
+        PROTOCOL,
+        paper=None,
         profile="fast",
         seed=0,
-        device=f"{describe_device()}, {os.cpu_count()} cores",
-        seconds=round(time.perf_counter() - start, 1),
-        revision=current_revision(),
-        figure=None,
+        start=start,
         rows=(
             Row("test_seconds", None, round(test, 1), "s", "lower", 1),
             Row("book_seconds", None, round(built, 1), "s", "lower", 1),

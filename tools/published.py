@@ -21,7 +21,8 @@ import nbformat
 
 from tools.book import PUBLISHED_BRANCH, REPOSITORY, Book, BookError, Chapter
 from tools.notebooks import read_chapter
-from visage.ledger import Row
+from visage.ledger import Row, record
+from visage.measured import measured_result
 
 PARAMETERS = {"PROFILE": "fast"}
 # What this shell sets for the library must not reach a machine that knows nothing of it.
@@ -128,6 +129,32 @@ def run_published(
         outcomes.append(Outcome(name, round(time.perf_counter() - start, 1), error))
         say(f"{name}: {error or 'well'} ({outcomes[-1].seconds:.0f} s)")
     return outcomes
+
+
+def conclude(
+    run: Callable[[], tuple[list[Outcome], str]], id: str, claim: str, recorded: bool
+) -> int:
+    """The exit status of a run of chapters; a run of all of them is recorded in the ledger.
+
+    Args:
+        run: the chapters' outcomes, and the protocol in words.
+        id: of the ledger's entry.
+        claim: what it shows when nothing failed.
+        recorded: whether to record it.
+    """
+    start = time.perf_counter()
+    try:
+        outcomes, protocol = run()
+    except BookError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if recorded:
+        rows = outcome_rows(outcomes)
+        result = measured_result(
+            id, claim, protocol, paper=None, profile="fast", seed=0, start=start, rows=rows
+        )
+        print(record(result))
+    return any(outcome.error for outcome in outcomes)
 
 
 def outcome_rows(outcomes: list[Outcome]) -> tuple[Row, ...]:

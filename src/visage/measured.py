@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from visage.ledger import Profile, Result, Row, current_revision, describe_device
@@ -65,3 +66,16 @@ def measured_result(
         figure=None,
         rows=tuple(rows),
     )
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """So many threads of torch, and then as many as before."""
+    import torch  # the ledger's own rows need none
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

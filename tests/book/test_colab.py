@@ -18,11 +18,11 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from tools import colab, notebooks
+from tools import colab, notebooks, published
 from tools.book import REPOSITORY, Book, BookError
 from tools.notebooks import read_chapter
 from tools.plain import plain_markdown
-from tools.published import publish_branch
+from tools.published import Outcome, publish_branch
 
 BOOK = Book()
 
@@ -122,6 +122,30 @@ def test_the_older_packages_are_older_than_the_pinned_ones():
     pins = dict(line.split()[0].split("==") for line in lines if re.match(r"[\w.-]+==", line))
     for name, version in colab.PACKAGES.items():
         assert Version(version) < Version(pins[name]), name
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_what_ran_is_recorded(monkeypatch, tmp_path, capsys, recorded):
+    written = []
+    monkeypatch.setattr(published, "record", lambda result: written.append(result) or tmp_path)
+    outcomes = [Outcome("one", 3.0, ""), Outcome("two", 5.0, "ValueError: no")]
+
+    status = published.conclude(lambda: (outcomes, "told"), "book/tiny", "It runs.", recorded)
+
+    assert status == 1
+    assert len(written) == recorded
+    for result in written:
+        assert (result.id, result.claim, result.protocol) == ("book/tiny", "It runs.", "told")
+        values = {row.name: row.ours for row in result.rows}
+        assert values == {"chapters_run": 2, "chapters_failed": 1, "slowest_chapter_seconds": 5}
+
+
+def test_a_run_that_cannot_begin_says_why(capsys):
+    def run():
+        raise BookError("no interpreter")
+
+    assert published.conclude(run, "book/tiny", "It runs.", recorded=True) == 1
+    assert capsys.readouterr().err == "no interpreter\n"
 
 
 @pytest.mark.parametrize("chapter", BOOK.chapters, ids=lambda chapter: chapter.name)

@@ -16,7 +16,6 @@ from torch.nn.functional import interpolate
 
 from visage.explore import journey_sheets as sheets_module
 from visage.explore.inversion_data import ExplorerDataError
-from visage.explore.javascript import bundle
 from visage.explore.journey_explorer import (
     MOST_ERROR,
     JourneyExplorer,
@@ -352,18 +351,6 @@ def test_the_page_knows_every_stage(run_js):
         assert set(one["from"]) <= keys - {one["key"]}
         assert all(STAGES.index(key) < number for key in one["from"])
         assert one["page"] is None or (BOOK / f"{one['page']}.md").is_file()
-
-
-def test_a_bundle_says_every_name_once(run_js):
-    """All modules share one scope, in which a second name would be an error."""
-    (result,) = run_js(
-        "import vm from 'node:vm';\n"
-        "try { new vm.Script('(async () => {' + given.replace('export default', 'const made =').replaceAll('export ', '') + '})'); "  # noqa: E501
-        "console.log(JSON.stringify(['fine'])); }\n"
-        "catch (error) { console.log(JSON.stringify([error.message])); }",
-        bundle("journey.js"),
-    )
-    assert result == "fine"
 
 
 def test_the_tracked_journeys_are_those_of_the_explorer():

@@ -115,16 +115,3 @@ def test_links_lead_to_pages():
     linked = set(re.findall(r'page: "([\w/]+)"', text))
     assert len(linked) == 7
     assert linked <= pages
-
-
-@pytest.mark.parametrize("script", ["landing.js", "quiz.js"])
-def test_a_bundle_says_every_name_once(script, run_js):
-    """All modules share one scope, in which a second name would be an error."""
-    (result,) = run_js(
-        "import vm from 'node:vm';\n"
-        "try { new vm.Script('(async () => {' + given.replace('export default', 'const made =').replaceAll('export ', '') + '})'); "  # noqa: E501
-        "console.log(JSON.stringify(['fine'])); }\n"
-        "catch (error) { console.log(JSON.stringify([error.message])); }",
-        bundle(script),
-    )
-    assert result == "fine"

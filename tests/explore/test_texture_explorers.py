@@ -14,7 +14,6 @@ from tools.build_texture_simplex import negative_share
 from visage.explore import texture_sheets
 from visage.explore.alpha_layers_explorer import AlphaLayersExplorer
 from visage.explore.inversion_data import ExplorerDataError
-from visage.explore.javascript import bundle
 from visage.explore.simplex_explorer import BEYOND, STEPS, SimplexExplorer, lattice_weights
 from visage.explore.texture_sheets import (
     TextureSheet,
@@ -252,19 +251,6 @@ def test_tiles_become_the_channels_of_one_picture(run_js):
     )
     given = {"tiles": [[1, 2], [3, 4], [5, 6]], "visible": [255, 0]}
     assert run_js(script, given) == [1, 3, 5, 255, 2, 4, 6, 0]
-
-
-@pytest.mark.parametrize("script", ["alpha_layers.js", "simplex.js", "turning_head.js"])
-def test_a_bundle_says_every_name_once(script, run_js):
-    """All modules share one scope, in which a second name would be an error."""
-    (result,) = run_js(
-        "import vm from 'node:vm';\n"
-        "try { new vm.Script('(async () => {' + given.replace('export default', 'const made =').replaceAll('export ', '') + '})'); "  # noqa: E501
-        "console.log(JSON.stringify(['fine'])); }\n"
-        "catch (error) { console.log(JSON.stringify([error.message])); }",
-        bundle(script),
-    )
-    assert result == "fine"
 
 
 def test_the_tracked_sheets_are_those_of_the_explorers():

@@ -15,7 +15,7 @@ from visage.avatar.build import Avatar, AvatarConfig, build_avatar
 from visage.avatar.head import COARSE_SHARE
 from visage.avatar.held_out import ANSWERS, Measured, measure
 from visage.ledger import Experiment, Profile, Result, Row
-from visage.measured import mean_row, measured_result
+from visage.measured import mean_row, measured_result, threads
 from visage.photos.alignment import align
 from visage.recognition.encoder import Encoder, load_encoder
 from visage.sheet import sheet
@@ -25,7 +25,6 @@ from visage.texture.gram_database import GramDatabase
 from visage.texture.head_surface import plain_maps
 from visage.texture.held_out import HeldOutViews, held_out_views
 from visage.texture.regional import Regional
-from visage.texture.study import threads
 
 _THREADS = 2
 _ATLAS = 1024  # texels of the whole head's

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
 
@@ -23,6 +22,7 @@ from visage.geometry.representation import FaceNumbers
 from visage.geometry.study import networks, part_result
 from visage.geometry.training_faces import kept_faces
 from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import threads
 
 _PICTURE = 400  # pixels a side of the photograph
 _BATCH = {"fast": 2, "full": 32}
@@ -55,17 +55,6 @@ def reproduce_speed(profile: Profile, seed: int) -> Result:
         "forward and backward pass of the network on one thread. The paper has no number.",
         profile=profile, seed=seed, start=start, rows=rows,
     )  # fmt: skip
-
-
-@contextmanager
-def threads(count: int):
-    """So many threads of torch, and then as many as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def median_seconds(call: Callable[[], object], rounds: int) -> float:

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from visage.ledger import Experiment, Profile, Result, Row
-from visage.measured import mean_row
+from visage.measured import mean_row, threads
 from visage.photos.landmarks import find_face
 from visage.photos.reading import PhotoError
 from visage.texture.fit_errors import colour_errors, head_errors, placing_errors, true_albedo
@@ -25,7 +25,7 @@ from visage.texture.fit_unknowns import FitUnknowns, start_from_landmarks
 from visage.texture.held_out import HeldOutViews, held_out_views
 from visage.texture.model_fit import DEFAULT, FitConfig, ModelFit, fit_model
 from visage.texture.segmentation import segment
-from visage.texture.study import part_result, threads
+from visage.texture.study import part_result
 
 YAWS = (0.0, 45.0)
 """Degrees."""

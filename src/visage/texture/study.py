@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -85,14 +84,3 @@ def shown(textures: Tensor, size: int | None = None) -> Tensor:
     top, left, width = (round(side * part) for part in _FACE)
     cut = textures[:, :, top : top + width, left : left + width]
     return (cut if size is None else resized(cut, size)).clamp(0, 1)
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """So many threads of torch, and then as many as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

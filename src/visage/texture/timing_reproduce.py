@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from visage.ledger import Experiment, Profile, Result, Row
+from visage.measured import threads
 from visage.texture.analysis import blend_weights
 from visage.texture.backbones import load_backbone
 from visage.texture.database import TextureDatabase
@@ -17,7 +18,7 @@ from visage.texture.gram_database import GramDatabase
 from visage.texture.low_frequency import LowFrequencyAlbedo
 from visage.texture.regional import Regional
 from visage.texture.skins import face_textures
-from visage.texture.study import part_result, threads
+from visage.texture.study import part_result
 from visage.texture.synthesis import SynthesisConfig, synthesise
 from visage.texture.window import face_region
 from visage.texture.yiq import luminance

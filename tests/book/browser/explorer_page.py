@@ -9,6 +9,8 @@ from PIL import Image
 
 from visage.explore.javascript import bundle, stylesheet
 
+TIMEOUT = 90_000  # ms that an explorer may take to load
+
 NOTEBOOK = """<!doctype html><html><meta charset="utf-8"><link rel="icon" href="data:,">
 <style>{css}</style><body><div id="widget"></div>
 <script type="module">
@@ -46,6 +48,26 @@ def painted(page):
     page.evaluate(
         "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>"
         " setTimeout(done, 30))))"
+    )
+    return page
+
+
+def answered(page, explorer, mark="ready"):
+    """Scroll to an explorer, which starts to load then, and wait until it bears a mark."""
+    page.locator(explorer).wait_for(state="attached", timeout=TIMEOUT)
+    page.locator(explorer).scroll_into_view_if_needed()
+    page.wait_for_selector(f"{explorer}[data-{mark}]", state="attached", timeout=TIMEOUT)
+    return painted(page)
+
+
+def settled(page, canvas):
+    """Wait until the networks have answered to what was asked of a canvas last."""
+    page.wait_for_timeout(80)
+    page.wait_for_function(
+        "(which) => { const d = document.querySelector(which).dataset;"
+        " return d.settled !== undefined && d.settled === d.wanted; }",
+        arg=canvas,
+        timeout=TIMEOUT,
     )
     return page
 

@@ -6,6 +6,7 @@ import torch
 
 from tests.book.browser.explorer_page import (
     SENDS_FILES,
+    answered,
     fits,
     pixels,
     slide,
@@ -21,13 +22,10 @@ from visage.normalization.colour_correction import correct_colours, face_colour
 from visage.normalization.white_balance import grey_world
 
 CHAPTER = "normalization/what_a_normal_face_is_good_for.html"
-TIMEOUT = 60_000
 
 
 def ready(visit, kind):
-    visit.page.locator(kind).scroll_into_view_if_needed()
-    visit.page.wait_for_selector(f"{kind}[data-ready]", timeout=TIMEOUT)
-    return visit.page
+    return answered(visit.page, kind)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,15 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.book.browser.explorer_page import NO_WEBGL, fits, painted, pixels, slide, write_notebook
+from tests.book.browser.explorer_page import (
+    NO_WEBGL,
+    answered,
+    fits,
+    painted,
+    pixels,
+    slide,
+    write_notebook,
+)
 from tools.browser import visit as visiting
 from tools.serve import served
 from visage.explore.geometry_faces import shown_faces
@@ -30,14 +38,7 @@ STYLES = ("explorer.css", "inversion_explorer.css", "geometry_explorers.css")
 
 
 def shown(page, explorer):
-    """Wait until the explorer has drawn, and nothing more is to come."""
-    page.locator(explorer).scroll_into_view_if_needed()
-    page.wait_for_function(
-        "(which) => document.querySelector(which)?.dataset.shown !== undefined",
-        arg=explorer,
-        timeout=TIMEOUT,
-    )
-    return painted(page)
+    return answered(page, explorer, "shown")
 
 
 def surface(page, explorer):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.book.browser.explorer_page import fits, pixels, slide, write_notebook
+from tests.book.browser.explorer_page import answered, fits, pixels, settled, slide, write_notebook
 from tools.browser import visit as visiting
 from tools.serve import served
 from visage.explore.inversion_data import inversion_file, inversion_json
@@ -14,6 +14,7 @@ from visage.recognition.encoder import load_encoder
 
 GRID = "inversion/an_embedding_is_not_a_hash.html"
 NETWORK = "inversion/one_pass.html"
+PAINTED = ".vx-painted"
 TIMEOUT = 60_000
 
 
@@ -40,9 +41,7 @@ def tile(grid):
 
 
 def ready(visit):
-    visit.page.locator(".vx-inversion").scroll_into_view_if_needed()
-    visit.page.wait_for_selector(".vx-inversion[data-ready]", timeout=TIMEOUT)
-    return visit.page
+    return answered(visit.page, ".vx-inversion")
 
 
 def term(grid, name, person, way, row, column):
@@ -152,20 +151,9 @@ def embeddings():
     return torch.tensor([person["embedding"] for person in people])
 
 
-def settled(page):
-    """Wait until the networks have answered to what was asked last."""
-    page.wait_for_timeout(80)
-    page.wait_for_function(
-        "() => { const d = document.querySelector('.vx-painted').dataset;"
-        " return d.settled !== undefined && d.settled === d.wanted; }",
-        timeout=TIMEOUT,
-    )
-    return page
-
-
 def painting(visit):
     visit.page.locator(".vx-inversion").scroll_into_view_if_needed()
-    return settled(visit.page)
+    return settled(visit.page, PAINTED)
 
 
 def bars(page):
@@ -180,7 +168,7 @@ def test_the_page_paints_what_the_library_paints(open_page, network, embeddings)
         choose(page, "To", 5)
         slide(page, '.vx-inversion input[data-key="walk"]', 0.3)
         slide(page, '.vx-inversion input[data-key="scale"]', 1.6)
-        settled(page)
+        settled(page, PAINTED)
         mixed = torch.lerp(embeddings[2], embeddings[5], 0.3)
         wanted = network.input.centre + 1.6 * (mixed - network.input.centre)
         expected = network(wanted[None])[0].permute(1, 2, 0).numpy()
@@ -191,7 +179,7 @@ def test_the_page_paints_what_the_library_paints(open_page, network, embeddings)
         assert found["askeda"] == pytest.approx((wanted - embeddings[2]).norm().item(), abs=2e-3)
         assert found["askedb"] == pytest.approx((wanted - embeddings[5]).norm().item(), abs=2e-3)
         page.get_by_role("button", name="Mirror").click()
-        settled(page)
+        settled(page, PAINTED)
         assert np.abs(pixels(page, ".vx-painted") - expected[:, ::-1]).mean() < 0.01
         assert not visit.errors
         assert not visit.outside
@@ -208,7 +196,7 @@ def test_the_recogniser_is_asked_on_demand_and_agrees_with_the_library(open_page
         page.wait_for_selector(".vx-distances[data-facea]", timeout=TIMEOUT)
         assert requests == ["dlib_resnet.onnx"]
         slide(page, '.vx-inversion input[data-key="walk"]', 0.5)
-        settled(page)
+        settled(page, PAINTED)
         shown = torch.from_numpy(pixels(page, ".vx-painted")).float().permute(2, 0, 1)[None]
         face, found = load_encoder().embed(shown)[0], bars(page)
         mixed = (embeddings[0] + embeddings[1]) / 2
@@ -222,26 +210,26 @@ def test_what_is_done_to_the_embedding_shows(open_page):
         page = painting(visit)
         plain = pixels(page, ".vx-painted")
         slide(page, '.vx-inversion input[data-key="noise"]', 1.5)
-        settled(page)
+        settled(page, PAINTED)
         noisy, away = pixels(page, ".vx-painted"), bars(page)["askeda"]
         assert np.abs(noisy - plain).mean() > 0.005
         assert away > 0.1
         page.get_by_role("button", name="Other noise").click()
-        settled(page)
+        settled(page, PAINTED)
         assert np.abs(pixels(page, ".vx-painted") - noisy).mean() > 0.005
         page.get_by_role("button", name="Reset").click()
-        settled(page)
+        settled(page, PAINTED)
         assert (pixels(page, ".vx-painted") == plain).all()
         assert bars(page)["askeda"] == 0
         bits = page.get_by_role("button", name="1 bit a number")
         bits.focus()
         page.keyboard.press("Enter")
-        settled(page)
+        settled(page, PAINTED)
         assert bits.get_attribute("aria-pressed") == "true"
         assert np.abs(pixels(page, ".vx-painted") - plain).mean() > 0.005
         page.locator('.vx-inversion input[data-key="walk"]').focus()
         page.keyboard.press("End")
-        settled(page)
+        settled(page, PAINTED)
         assert bars(page)["askedb"] < bars(page)["askeda"]
         assert not visit.errors
 

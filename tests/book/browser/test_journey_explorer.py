@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.book.browser.explorer_page import NO_WEBGL, fits, painted, slide
+from tests.book.browser.explorer_page import NO_WEBGL, answered, fits, painted, slide
 from visage.explore.journey_sheets import STAGES
 
 PAGE = "avatar/from_a_photograph_to_an_avatar.html"
@@ -16,15 +16,7 @@ TIMEOUT = 90_000
 
 
 def ready(page):
-    """Wait until the explorer has drawn its head."""
-    page.locator(JOURNEY).wait_for(state="attached", timeout=TIMEOUT)
-    page.locator(JOURNEY).scroll_into_view_if_needed()
-    page.wait_for_function(
-        "(which) => document.querySelector(which)?.dataset.ready === 'true'",
-        arg=JOURNEY,
-        timeout=TIMEOUT,
-    )
-    return painted(page)
+    return answered(page, JOURNEY)
 
 
 def still(page):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.book.browser.explorer_page import fits, pixels, slide, write_notebook
+from tests.book.browser.explorer_page import fits, pixels, settled, slide, write_notebook
 from tools.browser import visit as visiting
 from tools.serve import served
 from visage.explore import nfgan_faces
@@ -21,31 +21,23 @@ TIMEOUT = 60_000
 STYLES = ("explorer.css", "nfgan_explorer.css")
 
 
-def settled(page, explorer, part):
-    """Wait until the networks have answered to what was asked last."""
-    page.wait_for_timeout(80)
-    page.wait_for_function(
-        "(which) => { const d = document.querySelector(which).dataset;"
-        " return d.settled !== undefined && d.settled === d.wanted; }",
-        arg=f'{explorer} canvas[data-part="{part}"]',
-        timeout=TIMEOUT,
-    )
-    return page
+def canvas(explorer, part):
+    return f'{explorer} canvas[data-part="{part}"]'
 
 
 def losses(visit):
     visit.page.locator(".vx-five").scroll_into_view_if_needed()
-    return settled(visit.page, ".vx-five", "outcome")
+    return settled(visit.page, canvas(".vx-five", "outcome"))
 
 
 def game(visit):
     visit.page.locator(".vx-judge").scroll_into_view_if_needed()
-    return settled(visit.page, ".vx-judge", "face")
+    return settled(visit.page, canvas(".vx-judge", "face"))
 
 
 def walk(visit):
     visit.page.locator(".vx-traversal").scroll_into_view_if_needed()
-    return settled(visit.page, ".vx-traversal", "face")
+    return settled(visit.page, canvas(".vx-traversal", "face"))
 
 
 def face(page, explorer, part):
@@ -62,7 +54,7 @@ def values_of(page):
 
 def preset(page, name):
     page.locator(".vx-five").get_by_role("button", name=name, exact=True).click()
-    settled(page, ".vx-five", "outcome")
+    settled(page, canvas(".vx-five", "outcome"))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +72,7 @@ def test_the_page_generates_and_judges_as_the_library_does(open_page, people, nu
     with open_page(LOSSES) as visit:
         page = losses(visit)
         page.locator(".vx-five .vx-portraits input").nth(2).check()
-        settled(page, ".vx-five", "outcome")
+        settled(page, canvas(".vx-five", "outcome"))
         preset(page, chosen.name)
         assert wanted.std() > 0.03
         assert np.abs(face(page, ".vx-five", "outcome") - wanted[0, 0].numpy()).mean() < 0.01
@@ -101,7 +93,7 @@ def test_sliders_move_the_face_and_the_plot_follows(open_page):
         for name in ("perceptual", "adversarial", "pixel"):
             preset(page, "All five")
             slide(page, f'.vx-five input[data-key="{name}"]', 0)
-            settled(page, ".vx-five", "outcome")
+            settled(page, canvas(".vx-five", "outcome"))
             assert np.abs(face(page, ".vx-five", "outcome") - plain).mean() > 1e-4
             assert page.locator(f'.vx-loss[data-term="{name}"] output').inner_text() == "off"
         page.wait_for_function(
@@ -112,7 +104,7 @@ def test_sliders_move_the_face_and_the_plot_follows(open_page):
         assert np.abs(face(page, ".vx-five", "outcome") - plain).max() < 1e-6
         page.locator('.vx-five input[data-key="symmetry"]').focus()
         page.keyboard.press("ArrowRight")
-        settled(page, ".vx-five", "outcome")
+        settled(page, canvas(".vx-five", "outcome"))
         assert "Weights of your own" in page.locator(".vx-preset-words").inner_text()
         assert not visit.errors
 
@@ -122,7 +114,7 @@ def test_the_discriminator_in_the_page_is_the_library_s(open_page, people):
     with open_page(GAME) as visit:
         page = game(visit)
         page.locator(".vx-judge .vx-portraits input").nth(4).check()
-        settled(page, ".vx-judge", "face")
+        settled(page, canvas(".vx-judge", "face"))
         logits = network.discriminator(people.targets[4:5])
         patches = page.locator('.vx-judge canvas[data-part="patches"]').get_attribute(
             "data-patches"
@@ -133,7 +125,7 @@ def test_the_discriminator_in_the_page_is_the_library_s(open_page, people):
         assert score == pytest.approx(float(found.mean()), abs=0.001)
         made = next(iter(forgeries(network, people.inputs).values()))
         page.locator('.vx-judge button[data-value="made-0"]').click()
-        settled(page, ".vx-judge", "face")
+        settled(page, canvas(".vx-judge", "face"))
         assert np.abs(face(page, ".vx-judge", "face") - made[4, 0].numpy()).mean() < 0.01
         assert not visit.errors
         assert not visit.outside
@@ -146,7 +138,7 @@ def test_every_edit_changes_the_face_and_start_again_undoes_it(open_page):
         plain = face(page, ".vx-judge", "face")
 
         def changed():
-            settled(page, ".vx-judge", "face")
+            settled(page, canvas(".vx-judge", "face"))
             return np.abs(face(page, ".vx-judge", "face") - plain).mean()
 
         edits = {"blur": 2, "brightness": 0.2, "contrast": 1.6, "noise": 0.1, "shift": 3}
@@ -213,7 +205,7 @@ def test_the_way_is_walked_as_the_library_walks_it(open_page, people):
                 label = '.vx-traversal .vx-portraits[data-label="To another’s"] input'
                 page.locator(label).nth(5).check()
             slide(page, '.vx-traversal input[data-key="place"]', place)
-            settled(page, ".vx-traversal", "face")
+            settled(page, canvas(".vx-traversal", "face"))
             wanted = network.decoder(torch.lerp(start, code, place))[0, 0]
             assert np.abs(face(page, ".vx-traversal", "face") - wanted.numpy()).mean() < 0.02
         assert not visit.errors
@@ -286,7 +278,7 @@ def test_in_a_notebook_the_kernel_generates(browser, tmp_path, people):
         assert np.abs(face(page, ".vx-five", "outcome") - 0.2).max() < 0.01
         assert list(values_of(page).values()) == [5, 4, 3, 2, 1]
         slide(page, '.vx-five input[data-key="perceptual"]', 24)
-        settled(page, ".vx-five", "outcome")
+        settled(page, canvas(".vx-five", "outcome"))
         assert np.abs(face(page, ".vx-five", "outcome") - 0.5).max() < 0.01
 
     in_notebook(browser, tmp_path, "five_losses.js", state | {"networks": ["a", "b"]}, check)
@@ -314,16 +306,16 @@ def test_networks_of_their_own_are_read_off_the_sheet(browser, tmp_path, people,
     def check(visit):
         page = losses(visit)
         page.locator('.vx-five button[data-value="own"]').click()
-        settled(page, ".vx-five", "outcome")
+        settled(page, canvas(".vx-five", "outcome"))
         for name, letters in (("All five", "psaix"), ("Pixels alone", "x")):
             preset(page, name)
             page.locator(".vx-five .vx-portraits input").nth(1).check()
-            settled(page, ".vx-five", "outcome")
+            settled(page, canvas(".vx-five", "outcome"))
             wanted = made[letters][1, 0].numpy()
             assert np.abs(face(page, ".vx-five", "outcome") - wanted).mean() < 0.02
             assert set(values_of(page).values()) == {float(values[letters][0, 0])}
         slide(page, '.vx-five input[data-key="pixel"]', 0)
-        settled(page, ".vx-five", "outcome")
+        settled(page, canvas(".vx-five", "outcome"))
         assert "No such network" in page.locator(".vx-preset-words").inner_text()
 
     in_notebook(browser, tmp_path, "five_losses.js", state, check)
@@ -350,7 +342,7 @@ def test_in_a_notebook_the_kernel_walks(browser, tmp_path):
         page = walk(visit)
         page.locator('.vx-traversal button[data-value="other"]').click()
         slide(page, '.vx-traversal input[data-key="place"]', 0.5)
-        settled(page, ".vx-traversal", "face")
+        settled(page, canvas(".vx-traversal", "face"))
         assert np.abs(face(page, ".vx-traversal", "face") - 0.4).max() < 0.01
 
     in_notebook(browser, tmp_path, "traversal.js", state, check)

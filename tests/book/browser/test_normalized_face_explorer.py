@@ -11,7 +11,6 @@ from visage.explore.normalized_face_explorer import WORLD, people_and_directions
 from visage.normalization.decoder import load_decoder
 
 PAGE = "normalization/faces_from_features.html"
-TIMEOUT = 60_000
 
 
 def pixels(page, part):
@@ -19,14 +18,7 @@ def pixels(page, part):
 
 
 def settled(page):
-    """Wait until the decoder has answered to what was asked last."""
-    page.wait_for_timeout(80)
-    page.wait_for_function(
-        "() => { const d = document.querySelector('canvas[data-part=face]').dataset;"
-        " return d.settled !== undefined && d.settled === d.wanted; }",
-        timeout=TIMEOUT,
-    )
-    return page
+    return explorer_page.settled(page, "canvas[data-part=face]")
 
 
 def ready(visit):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.book.browser.explorer_page import NO_WEBGL, fits, painted, pixels, slide
+from tests.book.browser.explorer_page import NO_WEBGL, answered, fits, painted, pixels, slide
 
 WHAT = "texture/what_skin_is_made_of.html"
 BLEND = "texture/a_convex_blend.html"
@@ -17,15 +17,7 @@ TIMEOUT = 60_000
 
 
 def shown(page, explorer):
-    """Wait until the explorer has drawn its textures."""
-    page.locator(explorer).wait_for(state="attached", timeout=TIMEOUT)
-    page.locator(explorer).scroll_into_view_if_needed()
-    page.wait_for_function(
-        "(which) => document.querySelector(which)?.dataset.shown !== undefined",
-        arg=explorer,
-        timeout=TIMEOUT,
-    )
-    return painted(page)
+    return answered(page, explorer, "shown")
 
 
 def set_to(page, explorer, key, value):

@@ -6,14 +6,11 @@ import pytest
 from tests.book.browser import explorer_page
 
 PAGE = "normalization/a_warp_with_gradients.html"
-TIMEOUT = 60_000
 REST = 600  # ms after which the picture has settled
 
 
 def ready(visit):
-    visit.page.locator(".vx-warp").scroll_into_view_if_needed()
-    visit.page.wait_for_selector(".vx-warp[data-ready]", timeout=TIMEOUT)
-    visit.page.wait_for_timeout(REST)
+    explorer_page.answered(visit.page, ".vx-warp").wait_for_timeout(REST)
     return visit.page
 
 
