@@ -14,7 +14,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.book import Book, BookError
+from tools.book import REPOSITORY, Book, BookError
+from tools.manifests import read_yaml
 from visage.explore.tables import amount
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 MODELS_PAGE = "book/cards/models"
 DATA_PAGE = "book/cards/data"
 MEGABYTE = 1e6
+METRICS: Mapping[str, tuple[str, str]] = read_yaml(REPOSITORY / "tools" / "metrics.yaml")
+"""Words and unit of a card's metric."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +184,7 @@ def read_cards(folder: Path) -> dict[str, dict]:
     """Every checkpoint's card, with its file's size as `bytes`, in the order of `MODELS`.
 
     Raises:
-        BookError: a checkpoint has no entry in `MODELS`.
+        BookError: a checkpoint has no entry in `MODELS`, or a metric none in `METRICS`.
     """
     cards = {}
     for path in folder.glob("*.json"):
@@ -190,6 +193,9 @@ def read_cards(folder: Path) -> dict[str, dict]:
     missing = sorted(cards.keys() - MODELS.keys())
     if missing:
         raise BookError(f"MODELS in tools/cards.py has no entry for {', '.join(missing)}.")
+    metrics = {metric for card in cards.values() for metric in card["metrics"]}
+    if unnamed := sorted(metrics - METRICS.keys()):
+        raise BookError(f"tools/metrics.yaml has no words for {', '.join(unnamed)}.")
     return {name: cards[name] for name in MODELS if name in cards}
 
 
@@ -207,7 +213,9 @@ def models_markdown(cards: Mapping[str, Mapping]) -> str:
 
 
 def _model_facts(name: str, card: Mapping) -> dict[str, str]:
-    measured = (f"{key.replace('_', ' ')} {amount(x, '')}" for key, x in card["metrics"].items())
+    measured = [
+        f"{METRICS[key][0]}: {amount(x, METRICS[key][1])}" for key, x in card["metrics"].items()
+    ]
     size = f"{card['parameters']:,} numbers as {card['storage']}, {megabytes(card['bytes'])}"
     return {
         "Meant for": card["intended_use"],

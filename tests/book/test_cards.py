@@ -11,6 +11,7 @@ import pytest
 from tools.book import REPOSITORY, Book, BookError
 from tools.cards import (
     DATA,
+    METRICS,
     MODELS,
     card_files,
     downloads_markdown,
@@ -26,6 +27,7 @@ from tools.imports import Library
 from tools.mentions import read_lines
 from tools.symbols import Symbols
 from visage.checkpoints import Card
+from visage.explore.tables import amount
 from visage.photos.downloads import DOWNLOADS
 
 FOLDER = REPOSITORY / "checkpoints"
@@ -48,8 +50,9 @@ def test_a_checkpoint_has_a_card_with_every_field(name):
         assert card[key] in text, key
     for key in ("intended_use", "must_not_be_used_for", "sha256", "storage"):
         assert card[key] in text, key
-    for metric in card["metrics"]:
-        assert metric.replace("_", " ") in text
+    for metric, value in card["metrics"].items():
+        words, unit = METRICS[metric]
+        assert f"{words}: {amount(value, unit)}" in text
     assert f"{card['parameters']:,}" in text
     assert f"\n: {card['seed']}, " in text
     assert duration(card["seconds"]) in text
@@ -124,3 +127,15 @@ def test_a_book_without_the_page_has_no_cards(tiny_book):
         "book/_reference/models.inc",
         "book/_reference/downloads.inc",
     }
+
+
+def test_a_metric_without_words_is_refused(tmp_path):
+    card = json.loads((FOLDER / "locator.json").read_text())
+    (tmp_path / "locator.json").write_text(json.dumps(card | {"metrics": {"a_secret": 1}}))
+    (tmp_path / "locator.safetensors").write_bytes(b"")
+    with pytest.raises(BookError, match=r"metrics\.yaml has no words for a_secret"):
+        read_cards(tmp_path)
+
+
+def test_no_words_stand_for_metrics_of_no_card():
+    assert METRICS.keys() == {metric for card in CARDS.values() for metric in card["metrics"]}

@@ -104,15 +104,15 @@ _WIDE = _Arrangement(
 )  # fmt: skip
 
 _TALL = _Arrangement(
-    360, 688, (162, 88),
+    384, 688, (150, 88),
     {"who": (2, 2), "I": (2, 150), "II": (2, 298), "III": (2, 446),
-     "world": (196, 2), "IV": (196, 150), "V": (196, 298), "avatar": (2, 594)},
+     "world": (232, 2), "IV": (232, 150), "V": (232, 298), "avatar": (2, 594)},
     {("who", "I"): ("bottom", "top"), ("I", "II"): ("bottom", "top"),
      ("II", "III"): ("bottom", "top"), ("world", "IV"): ("bottom", "top"),
      ("IV", "V"): ("bottom", "top"), ("II", "V"): ("right", "left"),
      ("who", "world"): ("right", "left"), ("III", "avatar"): ("bottom", "top"),
      ("V", "avatar"): ("bottom", "right")},
-    (11.5, 12.8, 11.5, 11.5),
+    (11.5, 12, 11, 11.5),
 )  # fmt: skip
 
 _ROOM = 60  # for words over an arrow that lies
@@ -197,7 +197,7 @@ def _arrow(plan: _Arrangement, arrow: Arrow) -> str:
     lines += f'<path class="map-tip" d="M{x1:g},{y1:g}{across}"/>'
     if v0 == 0 and abs(x1 - x0) < _ROOM:
         return lines  # the description has the words
-    middle = (x0 + x1) / 2 - (18 if turns else 0)
+    middle = x0 - 68 if turns else (x0 + x1) / 2  # a bend hugs the side where it begins
     return lines + _words(plan, arrow, middle, (y0 + y1) / 2, beside=v0 != 0)
 
 
