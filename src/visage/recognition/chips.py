@@ -153,7 +153,8 @@ def _collected(
     probe = F.adaptive_avg_pool2d(chips_of(items[:1]), 8).mul(100).round().tolist()
     found = []
     starts = range(0, len(names), _BLOCK)
-    for start in tqdm(starts, desc=f"{kind} chips", unit="block", disable=None, leave=False):
+    alone = len(starts) == 1 or None  # the bar of a single block would tell nothing
+    for start in tqdm(starts, desc=f"{kind} chips", unit="block", disable=alone, leave=False):
         block = slice(start, start + _BLOCK)
         text = "\n".join([f"{probe}", *names[block]])
         path = folder / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.safetensors"

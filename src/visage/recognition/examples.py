@@ -149,7 +149,8 @@ def _collected(
     # The first example goes through the whole chain again: where it has changed, so may the rest.
     probe = F.adaptive_avg_pool2d(chips_of(names[:1]), 8).mul(100).round().tolist()
     found = []
-    for block in tqdm(blocks, desc=f"{kind} examples", unit="block", disable=None, leave=False):
+    alone = len(blocks) == 1 or None  # the bar of a single block would tell nothing
+    for block in tqdm(blocks, desc=f"{kind} examples", unit="block", disable=alone, leave=False):
         digest = hashlib.sha256("\n".join([encoder.name, f"{probe}", *block]).encode()).hexdigest()[
             :16
         ]
