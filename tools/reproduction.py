@@ -212,7 +212,7 @@ def _open(ledger: Ledger) -> str:
     if not missing:
         return "Every experiment that the library knows is recorded."
     names = ", ".join(f"`{id}`" for id in missing)
-    return f"The library knows {len(missing)} more that are not recorded yet: {names}."
+    return f"Known to the library, and not recorded yet: {names}."
 
 
 def _read_in(ledger: Ledger, ids: Iterable[str], chapter: str = "") -> str:
