@@ -72,6 +72,22 @@ def settled(page, canvas):
     return page
 
 
+def drag(element, path, *, modifier=None):
+    """Press at the first place (shares of its sides), go over the others, let go."""
+    page, box = element.page, element.bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in path]
+    if modifier:
+        page.keyboard.down(modifier)
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for place in at[1:]:
+        page.mouse.move(*place, steps=3)
+    page.mouse.up()
+    if modifier:
+        page.keyboard.up(modifier)
+    painted(page)
+
+
 def slide(page, selector, place, rest=120):
     """Put a slider somewhere, and let the picture settle for `rest` milliseconds."""
     page.locator(selector).evaluate(

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.book.browser import explorer_page
 from tests.book.browser.explorer_page import (
     NO_WEBGL,
     answered,
@@ -48,19 +49,7 @@ def surface(page, explorer):
 
 
 def drag(page, explorer, path, *, modifier=None):
-    """Press at the first place (shares of the canvas's side), go over the others, let go."""
-    box = page.locator(f"{explorer} .vx-surface").bounding_box()
-    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in path]
-    if modifier:
-        page.keyboard.down(modifier)
-    page.mouse.move(*at[0])
-    page.mouse.down()
-    for place in at[1:]:
-        page.mouse.move(*place, steps=3)
-    page.mouse.up()
-    if modifier:
-        page.keyboard.up(modifier)
-    painted(page)
+    explorer_page.drag(page.locator(f"{explorer} .vx-surface"), path, modifier=modifier)
 
 
 def press(page, explorer, value):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.book.browser.explorer_page import NO_WEBGL, answered, fits, painted, slide
+from tests.book.browser.explorer_page import NO_WEBGL, answered, drag, fits, painted, slide
 from visage.explore.journey_sheets import STAGES
 
 PAGE = "avatar/from_a_photograph_to_an_avatar.html"
@@ -167,12 +167,7 @@ def test_the_truth_lies_right_of_the_line(open_page):
         assert np.abs(both[top, : middle - 8] - made[top, : middle - 8]).mean() < 0.01
         assert np.abs(both[top, middle + 8 :] - truth[top, middle + 8 :]).mean() < 0.01
         canvas = page.locator(f"{JOURNEY} .vx-turned")
-        box = canvas.bounding_box()
-        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
-        page.mouse.down()
-        page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
-        page.mouse.up()
-        painted(page)
+        drag(canvas, [(0.5, 0.5), (0.8, 0.5)])
         assert value_of(page, "split") == pytest.approx(0.8, abs=0.02)
         without_fault(visit)
 
@@ -207,12 +202,7 @@ def test_the_head_turns_by_pointer_sliders_and_by_itself(open_page):
     with open_page(PAGE) as visit:
         page = still(visit.page)
         before = shot(page, "head")
-        box = page.locator(f"{JOURNEY} .vx-turned").bounding_box()
-        page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
-        page.mouse.down()
-        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
-        page.mouse.up()
-        painted(page)
+        drag(page.locator(f"{JOURNEY} .vx-turned"), [(0.3, 0.5), (0.5, 0.5)])
         assert value_of(page, "yaw") == pytest.approx(30, abs=3)
         assert np.abs(shot(page, "head") - before).mean() > 0.01
         for key, value in (("nod", 20), ("lampRight", -70), ("lampUp", 60)):

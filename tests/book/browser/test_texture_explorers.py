@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.book.browser.explorer_page import NO_WEBGL, answered, fits, painted, pixels, slide
+from tests.book.browser.explorer_page import NO_WEBGL, answered, drag, fits, painted, pixels, slide
 
 WHAT = "texture/what_skin_is_made_of.html"
 BLEND = "texture/a_convex_blend.html"
@@ -109,12 +109,7 @@ def test_the_loupe_follows_pointer_and_keys_and_exaggerates(open_page):
         page = shown(visit.page, ALPHA)
         canvas = page.locator(f'{ALPHA} canvas[data-part="texture"]')
         first = loupe(page, ALPHA, "truth")
-        box = canvas.bounding_box()
-        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.3 * box["height"])
-        page.mouse.down()
-        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.75 * box["height"], steps=4)
-        page.mouse.up()
-        painted(page)
+        drag(canvas, [(0.5, 0.3), (0.5, 0.75)])
         second = loupe(page, ALPHA, "truth")
         assert np.abs(second - first).mean() > 0.005
         canvas.focus()
@@ -132,12 +127,7 @@ def test_the_point_is_dragged_and_the_sliders_follow(open_page):
         page = shown(visit.page, SIMPLEX)
         plot = page.locator(f"{SIMPLEX} .vx-simplex-plot")
         before = loupe(page, SIMPLEX, "made")
-        box = plot.bounding_box()
-        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.6 * box["height"])
-        page.mouse.down()
-        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.3 * box["height"], steps=5)
-        page.mouse.up()
-        painted(page)
+        drag(plot, [(0.5, 0.6), (0.5, 0.3)])
         weights = [float(w) for w in told(page, SIMPLEX, "weights").split()]
         assert weights[0] > 0.8
         assert sum(weights) == pytest.approx(1, abs=0.01)
@@ -202,12 +192,7 @@ def test_the_head_turns_by_pointer_keys_and_by_itself(open_page):
     with open_page(MISSING) as visit:
         page = turning(visit)
         still = head(page)
-        box = page.locator(f"{TURNING} .vx-turned").bounding_box()
-        page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.5 * box["height"])
-        page.mouse.down()
-        page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"], steps=4)
-        page.mouse.up()
-        painted(page)
+        drag(page.locator(f"{TURNING} .vx-turned"), [(0.3, 0.5), (0.5, 0.5)])
         assert value_of(page, TURNING, "yaw") == pytest.approx(30, abs=3)
         assert np.abs(head(page) - still).mean() > 0.01
         page.locator(f"{TURNING} .vx-turned").focus()
