@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visage.texture import compiled_patches
+from visage.texture import compiled_patch_match
 from visage.texture.errors import PatchMatchError
 
 
@@ -82,7 +82,7 @@ class PatchPair:
     def costs(self, field: np.ndarray) -> np.ndarray:
         """(N,) float32, sums of squared differences of patches from those that a field names."""
         costs = np.empty(len(field), np.float32)
-        compiled_patches.measure_field(
+        compiled_patch_match.measure_field(
             self.target, self.source, self.counted, self.centres, self.radius, field, costs
         )
         return costs
@@ -99,7 +99,7 @@ class PatchPair:
             generator: of the random search.
         """
         seed = np.uint64(generator.integers(1, 2**32))
-        compiled_patches.improve_field(
+        compiled_patch_match.improve_field(
             self.target, self.source, self.counted, self.allowed, self.centres, self.order,
             self.radius, sweeps, seed, field, costs,
         )  # fmt: skip
@@ -117,7 +117,7 @@ class PatchPair:
         """
         sums = np.zeros(self.target.shape)
         total = np.zeros(hearing.shape)
-        compiled_patches.vote(
+        compiled_patch_match.vote(
             self.source, hearing, self.centres, field, weights, self.radius, sums, total
         )
         heard = total > 0

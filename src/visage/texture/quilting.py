@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-from visage.texture import compiled_patches
+from visage.texture import compiled_quilting
 from visage.texture.errors import QuiltingError
 
 CELLS = 64
@@ -132,7 +132,7 @@ class Quilter:
         draws = np.random.default_rng(seed).random(len(corners))
         canvas = np.ascontiguousarray(low_frequency[0].cpu().float().permute(1, 2, 0).numpy())
         chosen = np.empty((len(corners), 3), np.int64)
-        compiled_patches.quilt(
+        compiled_quilting.quilt(
             textures, likeness.numpy(), likeness.argsort(0).numpy(), (corners * cell).numpy(),
             config.patch * cell, config.overlap * cell, config.reach, config.tolerance, draws,
             canvas, chosen,
@@ -174,7 +174,7 @@ def minimum_cut(errors: Tensor) -> Tensor:
     if errors.ndim != 2 or not errors.numel():
         raise QuiltingError(f"errors of shape {tuple(errors.shape)}; give (L, W), not empty")
     path = np.empty(len(errors), np.int64)
-    compiled_patches.cut(errors.detach().cpu().double().numpy(), path)
+    compiled_quilting.cut(errors.detach().cpu().double().numpy(), path)
     return torch.from_numpy(path).to(errors.device)
 
 
