@@ -1,9 +1,10 @@
 import time
 
+import pytest
 import torch
 
 from visage.ledger import current_revision, describe_device
-from visage.measured import mean_row, measured_result
+from visage.measured import mean_row, measured_result, threads
 
 
 def test_a_row_of_a_mean():
@@ -26,3 +27,15 @@ def test_a_result_ends_when_it_is_made():
     assert (found.device, found.revision) == (describe_device(), current_revision())
     assert found.rows == tuple(rows)
     assert found.figure is None
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_threads_are_as_many_as_before(fails):
+    before = torch.get_num_threads()
+    try:
+        with threads(before + 1):
+            assert torch.get_num_threads() == before + 1
+            assert not fails or 1 / 0
+    except ZeroDivisionError:
+        assert fails
+    assert torch.get_num_threads() == before
