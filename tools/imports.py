@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 
@@ -63,25 +63,33 @@ class Library:
 
     def _imported(self, source: str, package: str) -> list[str]:
         """Modules of this library that a source names, and the packages above them."""
-        try:
-            tree = ast.parse(source)
-        except SyntaxError:
+        names = _named(source, package, self.folder.name)
+        if names is None:
             return list(self.modules)
-        names: set[str] = set()
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                names |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom):
-                start = _absolute(node, package)
-                names |= {start} | {f"{start}.{alias.name}" for alias in node.names}
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                names |= set(re.findall(rf"\b{self.folder.name}(?:\.\w+)+", node.value))
-        with_parents = {
-            ".".join(parts[:n])
-            for parts in (name.split(".") for name in names)
-            for n in range(1, len(parts) + 1)
-        }
-        return [name for name in with_parents if name in self.modules]
+        return [name for name in names if name in self.modules]
+
+
+@cache  # each chapter and each asset asks again about the same files
+def _named(source: str, package: str, library: str) -> frozenset[str] | None:
+    """What a source names that may be a module, and what is above it; None if it is no Python."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return None
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = _absolute(node, package)
+            names |= {start} | {f"{start}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names |= set(re.findall(rf"\b{library}(?:\.\w+)+", node.value))
+    return frozenset(
+        ".".join(parts[:n])
+        for parts in (name.split(".") for name in names)
+        for n in range(1, len(parts) + 1)
+    )
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
