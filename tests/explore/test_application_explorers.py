@@ -12,7 +12,6 @@ from PIL import Image
 from visage.explore import avatar_explorer
 from visage.explore.avatar_explorer import AVATARS, AvatarExplorer, pack_avatars, view_numbers
 from visage.explore.colour_explorer import SIZE, ColourExplorer, lamp_gains
-from visage.explore.javascript import bundle, stylesheet
 from visage.faces.harmonics import shade
 from visage.faces.shape import MorphableModel
 from visage.normalization.adjustment_reproduce import angular_errors, exposure_errors
@@ -212,22 +211,3 @@ def test_the_colour_explorer_carries_its_pictures():
         assert Image.open(io.BytesIO(base64.b64decode(data))).size == (SIZE, SIZE)
     np.testing.assert_allclose(explorer.targets, face_colour(faces), atol=1e-6)
     json.dumps(explorer.lamps)
-
-
-@pytest.mark.parametrize("name", ["avatar_explorer.js", "colour_explorer.js"])
-def test_bundles_are_one_module(run_js, name):
-    source = bundle(name)
-    assert 'from "./' not in source
-    assert source.count("export ") == 1
-    script = """
-    const { default: widget } = await import("data:text/javascript," + encodeURIComponent(given));
-    console.log(JSON.stringify(typeof widget.render));
-    """
-    assert run_js(script, source) == "function"
-
-
-def test_stylesheet_names_only_the_explorers():
-    for block in stylesheet("application_explorers.css").split("}"):
-        selector = block.split("{")[0].strip()
-        if selector and not selector.startswith("@"):
-            assert ".vx" in selector, selector

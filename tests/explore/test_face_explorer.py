@@ -14,7 +14,6 @@ from visage.explore.face_basis import export_face, pack
 from visage.explore.face_explorer import BASIS, FaceExplorer, asset_bytes, still_picture
 from visage.explore.face_people import people
 from visage.explore.face_scene import LIGHTS, face_camera, preset_light
-from visage.explore.javascript import bundle, stylesheet
 from visage.faces.shape import MorphableModel
 
 PROLOGUE = """
@@ -219,21 +218,3 @@ def test_the_still_picture_shows_a_head():
     assert pixels.shape == (128, 128, 3)
     assert pixels[38:88, 38:88].std() > 0.05
     assert pixels[:10, :10].std() < 0.05
-
-
-def test_bundle_is_one_module(run_js):
-    script = """
-    const url = "data:text/javascript," + encodeURIComponent(given);
-    const { default: widget } = await import(url);
-    console.log(JSON.stringify(typeof widget.render));
-    """
-    source = bundle("face_explorer.js")
-    assert 'from "./' not in source
-    assert run_js(script, source) == "function"
-
-
-def test_stylesheet_names_only_the_explorer():
-    for block in stylesheet("face_explorer.css").split("}"):
-        selector = block.rsplit("{", 1)[0].rsplit("{", 1)[-1].strip()  # inside of @container too
-        if selector and not selector.startswith("@"):
-            assert ".vx" in selector, selector

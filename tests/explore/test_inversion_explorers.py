@@ -13,7 +13,6 @@ from PIL import Image
 from visage.explore.inversion_data import ExplorerDataError, inversion_file, inversion_json
 from visage.explore.inversion_grid_explorer import InversionGridExplorer
 from visage.explore.inversion_network_explorer import InversionNetworkExplorer
-from visage.explore.javascript import bundle, stylesheet
 from visage.explore.onnx_export import export_face_network
 from visage.inversion.networks import FaceNetwork, NetworkConfig
 from visage.recognition.encoder import load_encoder
@@ -264,22 +263,3 @@ def test_noise_repeats_by_seed_and_is_normal(run_js):
     assert abs(np.corrcoef(first, other)[0, 1]) < 0.06
     assert abs(first.mean()) < 0.06
     assert abs(first.std() - 1) < 0.04
-
-
-@pytest.mark.parametrize("name", ["inversion_grid.js", "inversion_network.js"])
-def test_bundles_are_one_module(run_js, name):
-    source = bundle(name)
-    assert 'from "./' not in source
-    assert source.count("export ") == 1
-    script = """
-    const { default: widget } = await import("data:text/javascript," + encodeURIComponent(given));
-    console.log(JSON.stringify(typeof widget.render));
-    """
-    assert run_js(script, source) == "function"
-
-
-def test_stylesheet_names_only_the_explorers():
-    for block in stylesheet("inversion_explorer.css").split("}"):
-        selector = block.split("{")[0].strip()
-        if selector and not selector.startswith("@"):
-            assert ".vx" in selector, selector

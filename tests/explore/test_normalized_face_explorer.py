@@ -8,7 +8,6 @@ import onnxruntime
 import pytest
 import torch
 
-from visage.explore.javascript import bundle
 from visage.explore.normalized_face_explorer import NormalizedFaceExplorer
 from visage.explore.onnx_export import export_decoder
 from visage.normalization.decoder import Decoder, DecoderConfig, Normal
@@ -106,10 +105,3 @@ def test_the_kernel_answers_with_texture_and_landmarks(decoder):
     assert sent.content == {"id": 4}
     assert np.allclose(texture.reshape(3, SIZE, SIZE), wanted.texture[0], atol=1e-6)
     assert np.allclose(landmarks.reshape(68, 2), wanted.landmarks[0], atol=1e-4)
-
-
-def test_the_bundle_is_one_module():
-    source = bundle("normalized_face.js")
-    assert source.count("export default") == 1
-    assert "face_warp.js" in source
-    assert 'from "./' not in source
