@@ -290,11 +290,11 @@ def _overview(cards: Mapping[str, Mapping]) -> str:
         rows.append(
             f'<tr><td><a href="#{label_of(name)}">{escape(name)}</a></td>'
             f'<td><span class="bar"><i style="width: {share:.1f}%"></i></span>'
-            f"{card['bytes'] / MEGABYTE:.2f}</td>"
+            f"{megabytes(card['bytes'])}</td>"
             f"<td>{duration(card['seconds'])}</td>"
             f"<td>{'photographs' if photographs else 'synthetic'}</td></tr>"
         )
-    head = "<tr><th>Network</th><th>Size, MB</th><th>Trained</th><th>On</th></tr>"
+    head = "<tr><th>Network</th><th>Size</th><th>Trained</th><th>On</th></tr>"
     caption = f"{len(cards)} networks and models, {total / MEGABYTE:.1f} MB together."
     return "\n".join(
         [
@@ -320,10 +320,12 @@ def label_of(name: str) -> str:
 def megabytes(size: int) -> str:
     """A size in words.
 
-    >>> megabytes(156_000), megabytes(3_175_572), megabytes(111_898_327)
-    ('0.16 MB', '3.2 MB', '112 MB')
+    >>> megabytes(3_012), megabytes(156_000), megabytes(3_175_572), megabytes(111_898_327)
+    ('3 kB', '0.16 MB', '3.2 MB', '112 MB')
     """
     value = size / MEGABYTE
+    if value < 0.01:
+        return f"{1000 * value:.0f} kB"
     return (
         f"{value:.2f} MB" if value < 1 else f"{value:.1f} MB" if value < 10 else f"{value:.0f} MB"
     )
