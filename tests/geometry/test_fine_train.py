@@ -61,8 +61,8 @@ def batch(kept):
 def test_items_depend_on_the_seed_and_the_index_only(kept):
     stream = FineStream(1, kept, FineData(crop=40), textures=False)
     both, alone = stream.batch([4, 9]), stream.batch([9])
-    for name in both:
-        assert torch.equal(both[name][1:].nan_to_num(posinf=0), alone[name].nan_to_num(posinf=0))
+    for name in both:  # matrix products of one row and of two may differ in their last digits
+        torch.testing.assert_close(both[name][1:], alone[name], atol=1e-3, rtol=0)
     other = FineStream(2, kept, FineData(crop=40), textures=False).batch([9])
     assert not torch.equal(other["faces"], alone["faces"])
 
