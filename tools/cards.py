@@ -99,9 +99,12 @@ MODELS: dict[str, Use] = {
         "visage.geometry.coarse_network.load_coarse_net",
         ("geometry/coarse_geometry", "geometry/wrinkles_from_shading"),
     ),
-    "fine_net": Use(
-        _FOUR, "visage.geometry.fine_network.load_fine_net", ("geometry/wrinkles_from_shading",)
-    ),
+    **{
+        name: Use(
+            _FOUR, "visage.geometry.fine_network.load_fine_net", ("geometry/wrinkles_from_shading",)
+        )
+        for name in ("fine_net", "fine_net_unsupervised")
+    },
     "face_textures": Use(
         _FOUR, "visage.geometry.texture_space.TextureSpace", ("geometry/wrinkles_from_shading",)
     ),
