@@ -222,8 +222,9 @@ def test_a_reader_that_leaves_early_causes_no_error():
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process on Windows")
 def test_ctrl_c_ends_a_real_process_with_130(folders):
     script = """
-import sys, time
+import signal, sys, time
 import visage.cli
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 def wait(profile, seed):
     print("waiting", flush=True)
     time.sleep(60)

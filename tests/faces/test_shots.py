@@ -27,7 +27,8 @@ def test_a_shot_is_a_number(model, persons):
     assert several.names[2] == alone.names[0]
     assert torch.equal(several.camera.angles[2:3], alone.camera.angles)
     assert torch.equal(several.camera.focal[2:3], alone.camera.focal)
-    assert torch.equal(several.light.ambient[2:3], alone.light.ambient)
+    # A matrix product of one row and of four may differ in the last digit.
+    torch.testing.assert_close(several.light.ambient[2:3], alone.light.ambient)
 
 
 def test_ranges_are_kept_and_used(model, persons):
