@@ -80,8 +80,8 @@ def grid_table(
         lines.append(f"  {label}: " + ", ".join(cells))
     header = "".join(f'<th scope="col">{escape(title)}</th>' for title in ("", *columns.values()))
     html = (
-        '<div class="visage-result"><div style="overflow-x:auto"><table class="table"><thead><tr>'
-        f"{header}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        '<div class="visage-result"><table class="table"><thead><tr>'
+        f"{header}</tr></thead><tbody>{''.join(body)}</tbody></table>"
         f"<p>Repeat it: <code>visage reproduce {escape(result.id)}</code>. "
         f"{escape(_when(result))}.</p></div>"
     )
