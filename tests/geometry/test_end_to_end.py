@@ -61,10 +61,11 @@ def test_the_criterion_moves_coarse_net_through_the_drawing(through):
 
 
 def test_training_leaves_running_means_alone(network):
-    means = {k: v.clone() for k, v in network.coarse.state_dict().items() if "running" in k}
+    means = {k: v.clone() for k, v in network.state_dict().items() if "running" in k}
+    assert {name.partition(".")[0] for name in means} == {"coarse", "fine"}
     network.train()
     network(faces(1).float() / 255)
-    assert all(torch.equal(network.coarse.state_dict()[k], v) for k, v in means.items())
+    assert all(torch.equal(network.state_dict()[k], v) for k, v in means.items())
 
 
 def test_fidelity_weighs_what_strayed(network):

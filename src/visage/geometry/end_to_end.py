@@ -46,9 +46,10 @@ class EndToEnd(nn.Module):
         self.space = TextureSpace.load(FaceMesh.load(1))
 
     def train(self, mode: bool = True) -> EndToEnd:
-        """Batches of eight faces would spoil CoarseNet's running means: they stay as they are."""
+        """A few faces at a time would spoil the running means: they stay as they are."""
         super().train(mode)
         self.coarse.eval()
+        self.fine.eval()
         return self
 
     def forward(self, faces: Tensor) -> dict[str, Tensor]:
