@@ -4,6 +4,7 @@
 says which, and what each array holds.
 """
 
+import lzma
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,7 +52,9 @@ def read_asset(path: Path = ASSET) -> dict[str, np.ndarray]:
         raise FaceShapeError(
             f"there is no face asset at {path}; install the package again"
         ) from None
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+    except (
+        OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, lzma.LZMAError
+    ) as error:  # fmt: skip
         raise FaceShapeError(
             f"the face asset {path} is damaged ({error}); install the package again"
         ) from None

@@ -21,7 +21,7 @@ from visage.photos.lfw import LFWNotFoundError
 from visage.training import Recipe, Trained, TrainingConfig
 
 TRAINING = TrainingConfig(
-    steps=150,  # the paper found that it changes CoarseNet slightly; so does this
+    steps=150,  # minutes of a core: to see what moves
     batch_size=6,
     learning_rate=3e-6,  # both are trained already: at 1e-4 CoarseNet is lost in 20 steps
     warmup=20,
