@@ -54,7 +54,7 @@ def test_the_head_is_looked_at_in_the_photographs_pose(avatar):
 
 
 def test_the_same_photograph_gives_the_same_avatar(avatar, photo, config):
-    """Up to the last digits of the fit's sums, whose order a busy machine changes."""
+    """Up to the last digits of sums, whose order can change with where in memory numbers lie."""
     again = build_avatar(photo, config, progress=False)
     close = partial(torch.testing.assert_close, rtol=0)
     close(again.embedding, avatar.embedding, atol=1e-5)

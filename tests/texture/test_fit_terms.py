@@ -13,7 +13,7 @@ from visage.texture.fit_config import FitConfig
 from visage.texture.fit_light import light_prior
 from visage.texture.fit_pyramid import pyramid
 from visage.texture.fit_surface import shipped_surface
-from visage.texture.fit_terms import Energy, reweighted, smooth_norm
+from visage.texture.fit_terms import Energy, reweighted, smooth_norm, thinned
 from visage.texture.fit_unknowns import FitUnknowns
 
 CONFIG = FitConfig(detector=False)
@@ -103,6 +103,28 @@ def test_points_are_thinned_out_and_masked(head, unknowns):
     assert len(places) == 300
     assert places[:, 0].min() > 79
     assert places[:, 1].std() > 15, "all from one end"
+
+
+def test_thinned_pixels_are_spread_evenly():
+    pixels = torch.arange(64 * 64)
+    some = thinned(pixels, 64, 512)
+    assert len(some) == 512
+    assert torch.equal(some, some.unique())  # in order, none twice
+    counts = torch.zeros(64 * 64).index_fill(0, some, 1).view(8, 8, 8, 8).sum((1, 3))
+    assert int(counts.min()) >= 6  # of 8
+    assert int(counts.max()) <= 10
+    assert torch.equal(thinned(pixels[:512], 64, 512), pixels[:512])
+
+
+def test_one_pixel_more_changes_one_place():
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.rand(40 * 50, generator=generator).lt(0.6).nonzero()[:, 0]
+    whole = set(thinned(pixels, 50, 200).tolist())
+    for gone in range(0, len(pixels), 7):
+        rest = torch.cat([pixels[:gone], pixels[gone + 1 :]])
+        left = set(thinned(rest, 50, 200).tolist())
+        assert len(left) == 200
+        assert len(whole - left) == int(int(pixels[gone]) in whole)
 
 
 @pytest.mark.parametrize(("yaw", "left_out"), [(0.3, []), (0.8, [*range(8), *range(9, 17)])])

@@ -68,8 +68,19 @@ def test_energy_falls(fit):
 def test_turned_head_is_found(face):
     head = drawn_head(-0.75)
     found = fit_model(head.image, head.landmarks, None, QUICK)
-    assert _vertex_error(found, head, face) < 1.4
+    assert _vertex_error(found, head, face) < 1.6
     assert torch.allclose(found.camera.angles, head.camera.angles, atol=0.05)
+
+
+@pytest.mark.parametrize("yaw", [0.3, -0.75])
+def test_a_thousandth_of_a_pixel_does_not_make_another_face(yaw):
+    """A fit that jumps between sets of pixels moves by 0.1 to 0.4 standard deviations here."""
+    head = drawn_head(yaw)
+    fit = fit_model(head.image, head.landmarks, None, QUICK)
+    for seed in range(6):
+        noise = 1e-3 * torch.randn(1, 68, 2, generator=torch.Generator().manual_seed(seed))
+        other = fit_model(head.image, head.landmarks + noise, None, QUICK)
+        torch.testing.assert_close(other.identity, fit.identity, atol=0.04, rtol=0)
 
 
 def test_mask_keeps_an_occluder_out(head, face, fit):

@@ -94,7 +94,8 @@ def pose_of_mean(
     Raises:
         FittingError: the landmarks do not span a face.
     """
-    points = model.mean[model.landmarks[_ROUND]].expand(len(landmarks), -1, -1)
+    like = model.mean
+    points = like[model.landmarks[_ROUND]].double().expand(len(landmarks), -1, -1)
     x, y = landmarks[:, _ROUND].to(points).unbind(2)
     seen = torch.stack([x - (width - 1) / 2, (height - 1) / 2 - y], 2)
     middle, centre = points.mean(1, keepdim=True), seen.mean(1, keepdim=True)
@@ -108,7 +109,9 @@ def pose_of_mean(
     angles = euler_angles(rotation).clamp(-_WIDEST, _WIDEST)
     across = rotation_matrix(angles)[:, :2]
     shift = (centre / scale[:, None, None] - middle @ across.mT)[:, 0]
-    return WeakPerspective(angles, shift, height, width, scale=scale)
+    return WeakPerspective(
+        angles.to(like), shift.to(like), height, width, scale=scale.to(like)
+    )  # fmt: skip
 
 
 def moved_camera(camera: WeakPerspective, step: Tensor) -> WeakPerspective:
